@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Includes point one way (docs/architecture.md). Debian keeps every header in
+# /usr/include, so no build system can stop a wrong #include; this does.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+status=0
+
+# forbid DIRECTORY PATTERN REASON: no file below DIRECTORY may match PATTERN.
+forbid() {
+  local hits
+  [ -d "$1" ] || return 0
+  hits=$(grep -rnE --include='*.h' --include='*.cc' "$2" "$1")
+  if [ -n "$hits" ]; then
+    printf '%s: %s\n%s\n' "$1" "$3" "$hits"
+    status=1
+  fi
+}
+
+include='#include [<"]'
+forbid lib "${include}(grpc|grpcpp|google/protobuf|prometheus|allot/v1|server/|cli/)" \
+  'lib/ knows nothing of gRPC, protobuf, Prometheus, server/ or cli/'
+forbid lib/base "${include}lib/(match|skill|truth|roster|store|engine|study)/" 'lib/base is the ground floor'
+forbid lib/match "${include}lib/(skill|truth|roster|store|engine|study)/" 'lib/match sees only lib/base'
+forbid lib/skill "${include}lib/(match|truth|roster|store|engine|study)/" 'lib/skill sees only lib/base'
+forbid lib/truth "${include}lib/(match|skill|roster|store|engine|study)/" 'lib/truth sees only lib/base'
+forbid lib/roster "${include}lib/(match|store|engine|study)/" 'lib/roster sees skill, truth and base'
+forbid lib/store "${include}lib/(match|engine|study)/" 'lib/store sees roster and below'
+forbid lib/engine "${include}lib/study/" 'lib/engine sees store and match and below'
+forbid lib '\b(std::cout|std::cerr|printf\(|fprintf\(|getenv\(|std::exit|absl::Now\(\)|absl::GetFlag)' \
+  'lib/ does not log, exit, read flags, the environment or the clock'
+forbid cli "${include}server/" 'cli/ talks to a server over gRPC, it does not include one'
+exit $status
