@@ -37,8 +37,6 @@ struct Policy {
   std::string name;
   ObjectiveWeights weights;
   ConfidenceRule confidence;
-  double max_share = 1.0;  // of one batch's slots that one labeler may get, in
-                           // (0, 1]
 };
 
 // How fast beliefs move.
