@@ -113,7 +113,7 @@ void RosterEditor::AppendSkills(std::span<const SkillBelief> priors) {
   next_.num_skills_ = after;
 }
 
-Roster RosterEditor::Finish() && {
+Roster RosterEditor::Finish(int64_t version) && {
   absl::flat_hash_map<int64_t, std::shared_ptr<Roster::Node>> nodes;
   const int64_t blocks = next_.num_blocks();
   next_.nodes_.resize((blocks + Roster::kFanOut - 1) / Roster::kFanOut);
@@ -129,7 +129,7 @@ Roster RosterEditor::Finish() && {
   }
   for (auto& [n, node] : nodes) next_.nodes_[n] = std::move(node);
   edited_.clear();
-  ++next_.version_;
+  next_.version_ = version;
   return std::move(next_);
 }
 

@@ -50,6 +50,7 @@ struct RosterBlock {
   std::array<int32_t, kLabelers> capacity{};        // before open leases
   std::array<float, kLabelers> log_speed_mean{};
   std::array<float, kLabelers> log_speed_variance{};
+  std::array<float, kLabelers> time_factor{};  // E[exp(-log speed)]
   std::array<int64_t, kLabelers> answers{};
   std::array<int64_t, kLabelers> updated_unix_micros{};
   // A Bloom filter over qualifications, to skip most of those who lack one.
@@ -70,7 +71,7 @@ class Roster {
   // used.
   int64_t num_rows() const { return num_rows_; }
   int64_t num_labelers() const { return num_labelers_; }
-  // Rises with every edit; 0 for a roster never edited.
+  // As the editor was told: the log's sequence number it stands for.
   int64_t version() const { return version_; }
 
   // The row of a labeler who is not deleted.
@@ -136,9 +137,8 @@ class RosterEditor {
   // Appends skills at the given prior to every labeler. O(rows).
   void AppendSkills(std::span<const SkillBelief> priors);
 
-  // The finished roster; its version is one above the base's. The editor must
-  // not be used afterwards.
-  Roster Finish() &&;
+  // The finished roster. The editor must not be used afterwards.
+  Roster Finish(int64_t version) &&;
 
  private:
   Roster next_;
