@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "absl/strings/str_cat.h"
@@ -12,8 +13,7 @@
 namespace allot {
 namespace {
 
-// sigmoid(27.6) = 1 - 1e-12.
-constexpr double kMaxLogit = 27.6;
+constexpr double kMaxOdds = 1e12;
 constexpr double kMinGuess = 1e-9;
 
 double Scaled(double logit, double variance) {
@@ -30,7 +30,21 @@ double Power(double x, double power) {
   return power == 1 ? x : std::pow(x, power);
 }
 
+// The binary exponent that one unit of Product::exponent stands for.
+constexpr int kUnit = 256;
+
 }  // namespace
+
+void PosteriorScorer::Product::Multiply(double factor) {
+  value *= factor;
+  if (value > 0x1p256) {
+    value *= 0x1p-256;
+    ++exponent;
+  } else if (value < 0x1p-256 && value > 0) {
+    value *= 0x1p256;
+    --exponent;
+  }
+}
 
 double ExpectedAccuracy(int32_t num_classes, double logit_mean,
                         double logit_variance, double difficulty) {
@@ -74,7 +88,8 @@ absl::Status PosteriorScorer::Validate(
       }
       total += p;
     }
-    if (task.prior.size() != static_cast<size_t>(num_classes) || total <= 0) {
+    if (task.prior.size() != static_cast<size_t>(num_classes) || !(total > 0) ||
+        !std::isfinite(total)) {
       return absl::InvalidArgumentError(
           absl::StrCat("prior: must have ", num_classes,
                        " entries with a positive sum, got ", task.prior.size(),
@@ -142,69 +157,99 @@ void PosteriorScorer::WeighGroups(const ScoredTask& task,
 void PosteriorScorer::AddEvidence(const ScoredTask& task,
                                   std::span<const ScoredAnswer> answers) {
   const int32_t num_classes = task.num_classes;
-  const size_t cells = static_cast<size_t>(nodes_) * num_classes;
   odds_.resize(answers.size() * nodes_);
-  weight_.assign(cells, 0.0);
-  class_log_.resize(num_classes);
-  for (int32_t k = 0; k < num_classes; ++k) {
-    class_log_[k] = task.prior.empty() ? 0.0 : std::log(task.prior[k]);
-  }
-  node_log_.resize(nodes_);
-  node_b_.resize(nodes_);
+  cell_.assign(static_cast<size_t>(nodes_) * num_classes, Product());
+  class_.assign(num_classes, Product());
+  node_.assign(nodes_, Product());
+  node_b_.assign(nodes_, 0.0);  // from the mean
   const double spread = std::sqrt(task.difficulty_variance);
-  for (int q = 0; q < nodes_; ++q) {
-    node_log_[q] = nodes_ == 1 ? 0.0 : std::log(kNormalWeights[q]);
-    node_b_[q] =
-        task.difficulty_mean + (nodes_ == 1 ? 0.0 : spread * kNormalNodes[q]);
+  if (nodes_ > 1) {
+    for (int q = 0; q < nodes_; ++q) node_b_[q] = spread * kNormalNodes[q];
   }
+  double shift[kNumNodes] = {1};  // exp(-b scale)
+  double shift_scale = -1;
   for (size_t i = 0; i < answers.size(); ++i) {
     const ScoredAnswer& answer = answers[i];
     const double scale = Scaled(1, answer.logit_variance);
+    if (nodes_ > 1 && scale != shift_scale) {
+      // The nodes lie symmetrically about 0.
+      for (int q = 0; q < kNumNodes / 2; ++q) {
+        shift[q] = std::exp(-scale * node_b_[q]);
+        shift[kNumNodes - 1 - q] = 1 / shift[q];
+      }
+      shift[kNumNodes / 2] = 1;
+      shift_scale = scale;
+    }
+    const double x = scale * (answer.logit_mean - task.difficulty_mean);
+    const double odds = std::exp(std::clamp(x, -700.0, 700.0));
     const double power = power_[i];
     double guess = 1.0 / num_classes;
     if (!answer.guess.empty()) {
       guess = GuessEntry(answer, num_classes, answer.label);
       for (int32_t k = 0; k < num_classes; ++k) {
-        class_log_[k] += power * std::log(GuessEntry(answer, num_classes, k));
+        class_[k].Multiply(Power(GuessEntry(answer, num_classes, k), power));
       }
     }
-    for (int q = 0; q < nodes_; ++q) {
-      const double x = (answer.logit_mean - node_b_[q]) * scale;
-      const double e = std::exp(std::clamp(x, -kMaxLogit, kMaxLogit));
+    const double per_guess = 1 / guess;
+    Product* cell = &cell_[answer.label];
+    for (int q = 0; q < nodes_; ++q, cell += num_classes) {
+      const double e = std::clamp(odds * shift[q], 1 / kMaxOdds, kMaxOdds);
       odds_[i * nodes_ + q] = e;
-      node_log_[q] -= power * std::log(1 + e);
-      weight_[static_cast<size_t>(q) * num_classes + answer.label] +=
-          power * std::log(1 + e / guess);
+      node_[q].Multiply(Power(1 + e, power));
+      cell->Multiply(Power(1 + e * per_guess, power));
     }
+  }
+}
+
+// Brings the joint of difficulty and class to weights of which the largest is
+// about 1.
+void PosteriorScorer::Weigh(const ScoredTask& task) {
+  const int32_t num_classes = task.num_classes;
+  weight_.resize(cell_.size());
+  double prior_total = 0;
+  for (const double p : task.prior) prior_total += p;
+  int64_t highest = std::numeric_limits<int64_t>::min();
+  bool scaled = false;
+  for (int q = 0; q < nodes_; ++q) {
+    const double node =
+        (nodes_ == 1 ? 1.0 : kNormalWeights[q]) / node_[q].value;
+    for (int32_t k = 0; k < num_classes; ++k) {
+      const size_t at = static_cast<size_t>(q) * num_classes + k;
+      Product& cell = cell_[at];
+      weight_[at] = node * cell.value * class_[k].value;
+      if (!task.prior.empty()) weight_[at] *= task.prior[k] / prior_total;
+      cell.exponent += class_[k].exponent - node_[q].exponent;
+      scaled = scaled || cell.exponent != 0;
+      if (weight_[at] > 0) {
+        highest = std::max(
+            highest, int64_t{kUnit} * cell.exponent + std::ilogb(weight_[at]));
+      }
+    }
+  }
+  if (!scaled && std::abs(highest) < 64) return;
+  for (size_t at = 0; at < weight_.size(); ++at) {
+    const int64_t shift = int64_t{kUnit} * cell_[at].exponent - highest;
+    weight_[at] = std::ldexp(
+        weight_[at], static_cast<int>(std::clamp<int64_t>(shift, -4000, 4000)));
   }
 }
 
 void PosteriorScorer::Normalise(const ScoredTask& task, TaskPosterior* result) {
   const int32_t num_classes = task.num_classes;
-  double highest = -std::numeric_limits<double>::infinity();
-  for (int q = 0; q < nodes_; ++q) {
-    double* row = &weight_[static_cast<size_t>(q) * num_classes];
-    for (int32_t k = 0; k < num_classes; ++k) {
-      row[k] += node_log_[q] + class_log_[k];
-      highest = std::max(highest, row[k]);
-    }
-  }
   result->probability.assign(num_classes, 0.0);
   double total = 0;
   double mean = 0;
   double square = 0;
   for (int q = 0; q < nodes_; ++q) {
-    double* row = &weight_[static_cast<size_t>(q) * num_classes];
+    const double* row = &weight_[static_cast<size_t>(q) * num_classes];
     double row_total = 0;
     for (int32_t k = 0; k < num_classes; ++k) {
-      row[k] = std::exp(row[k] - highest);
       row_total += row[k];
       result->probability[k] += row[k];
     }
-    const double b = node_b_[q] - task.difficulty_mean;
     total += row_total;
-    mean += row_total * b;
-    square += row_total * b * b;
+    mean += row_total * node_b_[q];
+    square += row_total * node_b_[q] * node_b_[q];
   }
   result->label = 0;
   result->entropy_bits = 0;
@@ -227,66 +272,67 @@ void PosteriorScorer::Normalise(const ScoredTask& task, TaskPosterior* result) {
 void PosteriorScorer::LeaveOneOut(const ScoredTask& task,
                                   std::span<const ScoredAnswer> answers,
                                   TaskPosterior* result) {
+  // Keeps the odds finite when the rivals' weight underflows.
+  constexpr double kTiny = 1e-290;
   const int32_t num_classes = task.num_classes;
   const int32_t label = result->label;
   double with_label = 0;
   double with_rivals = 0;
-  node_log_.assign(nodes_, 0.0);  // from here on the rivals' weight of a node
+  rivals_.assign(nodes_, 0.0);
+  undo_.assign(num_classes, 1.0);
   for (int q = 0; q < nodes_; ++q) {
     const double* row = &weight_[static_cast<size_t>(q) * num_classes];
     for (int32_t k = 0; k < num_classes; ++k) {
-      if (k != label) node_log_[q] += row[k];
+      if (k != label) rivals_[q] += row[k];
     }
     with_label += row[label];
-    with_rivals += node_log_[q];
+    with_rivals += rivals_[q];
   }
-  // Odds beyond 2^1000 are all the same to a reader, and keep the logarithm
-  // finite when the rivals' weight underflows.
-  constexpr double kTiny = 1e-300;
   const double odds_with =
-      std::log2(with_label + kTiny) - std::log2(with_rivals + kTiny);
+      std::log2((with_label + kTiny) / (with_rivals + kTiny));
   result->contribution_bits.resize(answers.size());
   for (size_t i = 0; i < answers.size(); ++i) {
     const ScoredAnswer& answer = answers[i];
     const bool uniform = answer.guess.empty();
     const double power = power_[i];
-    if (!uniform) {
+    double guess = 1.0 / num_classes;
+    if (uniform) {
+      undo_[label] = 1;
+      undo_[answer.label] = 1;
+    } else {
+      guess = GuessEntry(answer, num_classes, answer.label);
       for (int32_t k = 0; k < num_classes; ++k) {
-        class_log_[k] = Power(GuessEntry(answer, num_classes, k), -power);
+        undo_[k] = Power(1 / GuessEntry(answer, num_classes, k), power);
       }
     }
-    const double guess = uniform
-                             ? 1.0 / num_classes
-                             : GuessEntry(answer, num_classes, answer.label);
+    const double per_guess = 1 / guess;
     double without_label = 0;
     double without_rivals = 0;
     for (int q = 0; q < nodes_; ++q) {
       const double* row = &weight_[static_cast<size_t>(q) * num_classes];
       const double e = odds_[i * nodes_ + q];
       const double node = Power(1 + e, power);
-      const double right = Power(1 + e / guess, -power);
-      double of_label = row[label];
-      double of_rivals = node_log_[q];
+      const double right = 1 / Power(1 + e * per_guess, power);
+      double of_label = row[label] * undo_[label];
+      double of_rivals = rivals_[q];
       if (!uniform) {
-        of_label *= class_log_[label];
         of_rivals = 0;
         for (int32_t k = 0; k < num_classes; ++k) {
-          if (k != label) of_rivals += row[k] * class_log_[k];
+          if (k != label) of_rivals += row[k] * undo_[k];
         }
       }
       if (answer.label == label) {
         of_label *= right;
       } else {
-        const double answered =
-            row[answer.label] * (uniform ? 1.0 : class_log_[answer.label]);
+        const double answered = row[answer.label] * undo_[answer.label];
         of_rivals = std::max(0.0, of_rivals - answered) + answered * right;
       }
       without_label += node * of_label;
       without_rivals += node * of_rivals;
     }
-    const double odds_without =
-        std::log2(without_label + kTiny) - std::log2(without_rivals + kTiny);
-    result->contribution_bits[i] = odds_with - odds_without;
+    result->contribution_bits[i] =
+        odds_with -
+        std::log2((without_label + kTiny) / (without_rivals + kTiny));
   }
 }
 
@@ -297,6 +343,7 @@ absl::Status PosteriorScorer::Score(const ScoredTask& task,
   nodes_ = task.difficulty_variance > 0 && !answers.empty() ? kNumNodes : 1;
   WeighGroups(task, answers);
   AddEvidence(task, answers);
+  Weigh(task);
   Normalise(task, result);
   LeaveOneOut(task, answers, result);
   // No answers: nothing was learned of the difficulty either.

@@ -32,12 +32,12 @@
 //
 // Units    logits are natural; entropy and contributions are bits (base 2).
 // Shapes   K classes, n answers, Q nodes (1 if the difficulty is known).
-// Cost     O(Q (n + K)); n answers with a guess matrix add O(n K) logarithms
-//          and O(Q n K) multiplications. No allocation beyond result and
+// Cost     O(Q (n + K)); n answers with a guess matrix add O(Q n K)
+//          multiplications. No allocation beyond result and
 //          scratch, both of which keep their capacity between calls.
-// Numerics summed as logarithms and shifted by the maximum: no underflow at
-//          10^4 answers. A labeler is never believed beyond 1 - 1e-12, and no
-//          entry of G is taken below 1e-9.
+// Numerics products with a binary exponent of their own, which costs no
+//          logarithms: no underflow at 10^4 answers. A labeler is never
+//          believed beyond 1 - 1e-12, and no entry of G is taken below 1e-9.
 // Order    the order of the answers matters only to the last bits of rounding.
 // Errors   kInvalidArgument names the field: K outside [2, kMaxClasses], a
 //          prior or matrix of the wrong size, a prior entry that is negative or
@@ -52,6 +52,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -108,18 +109,30 @@ class PosteriorScorer {
                    std::span<const ScoredAnswer> answers);
   void AddEvidence(const ScoredTask& task,
                    std::span<const ScoredAnswer> answers);
+  void Weigh(const ScoredTask& task);
   void Normalise(const ScoredTask& task, TaskPosterior* result);
   void LeaveOneOut(const ScoredTask& task,
                    std::span<const ScoredAnswer> answers,
                    TaskPosterior* result);
 
+  // A product of many factors: value * 2^(256 exponent).
+  struct Product {
+    double value = 1;
+    int32_t exponent = 0;
+
+    void Multiply(double factor);
+  };
+
   int nodes_ = 0;
-  std::vector<double> power_;      // [n] the answer's share in its group
-  std::vector<double> odds_;       // [n x nodes] know / (1 - know)
-  std::vector<double> node_log_;   // [nodes]
-  std::vector<double> node_b_;     // [nodes] difficulty
-  std::vector<double> class_log_;  // [K] evidence that no node changes
-  std::vector<double> weight_;     // [nodes x K] joint of difficulty and class
+  std::vector<double> power_;   // [n] the answer's share in its group
+  std::vector<double> odds_;    // [n x nodes] know / (1 - know)
+  std::vector<double> node_b_;  // [nodes] difficulty
+  std::vector<Product> node_;   // [nodes] divides all classes alike
+  std::vector<Product> class_;  // [K] what no node changes
+  std::vector<Product> cell_;   // [nodes x K] what both change
+  std::vector<double> weight_;  // [nodes x K] joint of difficulty and class
+  std::vector<double> rivals_;  // [nodes] weight of all but the label
+  std::vector<double> undo_;    // [K] what one answer did by its guess matrix
   std::vector<std::pair<int32_t, int32_t>> groups_;  // (group, answer)
 };
 
