@@ -22,11 +22,12 @@ struct Aggregation {
   VectorD labeler_accuracy;
   // [K], sums to 1: how common each class is among the tasks.
   VectorD class_prior;
-  // What the method maximised, at the returned parameters, in nats. 0 where
-  // the method has no likelihood (majority, Wawa).
+  // ln P(answers | parameters) at the returned parameters, in nats. 0 where the
+  // method has no likelihood (majority, Wawa).
   double log_likelihood = 0;
   int iterations = 0;
-  // The same after each iteration; never falls by more than rounding.
+  // The same at the parameters of each iteration. EM with smoothed counts
+  // climbs the smoothed objective; see each method for what never falls.
   std::vector<double> trace;
   // [L * K * K]: P(answer = k | truth = c, labeler) at (labeler * K + c) * K +
   // k, rows sum to 1. Empty where the method has none, or on request: it is the
