@@ -67,7 +67,9 @@ absl::StatusOr<double> Instant(absl::string_view text) {
   if (const std::optional<double> unix = Number(text)) return *unix;
   absl::Time time;
   std::string error;
-  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
+  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error) &&
+      // Without a zone: read as UTC.
+      !absl::ParseTime("%Y-%m-%d%ET%H:%M:%E*S", text, &time, &error)) {
     return Want("started_at", "RFC 3339 (2024-05-01T09:30:00Z) or Unix seconds",
                 text);
   }

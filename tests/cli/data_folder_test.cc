@@ -41,7 +41,8 @@ TEST(DataFolder, ColumnsAreFoundByNameAndOthersSkipped) {
   folder.Write("answers.csv",
                "answer,note,labeler,duration_s,task,started_at\n"
                "yes,\"a, \"\"b\"\"\nc\",l1,2.5,t1,2024-05-01T00:00:10Z\n"
-               "no,,l2,,t1,\n");
+               "no,,l2,,t1,\n"
+               "no,,l3,,t1,2024-05-01T00:00:10.5\n");
   const auto data = ReadDataFolder(folder.path());
   ASSERT_TRUE(data.ok()) << data.status().ToString();
   EXPECT_THAT(data->classes, ElementsAre("yes", "no"));
@@ -49,6 +50,7 @@ TEST(DataFolder, ColumnsAreFoundByNameAndOthersSkipped) {
   EXPECT_TRUE(std::isnan(data->duration_s[1]));
   EXPECT_DOUBLE_EQ(data->started_at[0], 1714521610);
   EXPECT_TRUE(std::isnan(data->started_at[1]));
+  EXPECT_DOUBLE_EQ(data->started_at[2], 1714521610.5);  // no zone: UTC
 }
 
 TEST(DataFolder, NumberedClassesAreOrderedByValue) {
