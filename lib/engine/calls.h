@@ -15,6 +15,7 @@
 #include "lib/roster/pool.h"
 #include "lib/roster/task.h"
 #include "lib/store/event.h"
+#include "lib/truth/decision.h"
 
 namespace allot {
 
@@ -179,8 +180,6 @@ struct ScoreCall {
   bool explain = false;
 };
 
-enum class Decision { kAccept, kCollect, kEscalate };
-
 struct AnswerContribution {
   std::string labeler;
   int32_t label = 0;
@@ -188,21 +187,22 @@ struct AnswerContribution {
   double bits = 0;
 };
 
-struct ScoredTask {
+// How sure we are of one task.
+struct TaskConfidence {
   std::string task;
   std::string label_set;
   int32_t label = 0;
   double confidence = 0;
   std::vector<double> posterior;  // [K]
   double entropy_bits = 0;
-  Decision decision = Decision::kCollect;
+  Verdict verdict = Verdict::kCollect;
   int32_t more_answers = 0;
   int32_t answers = 0;
   std::vector<AnswerContribution> contributions;  // [answers] or empty
 };
 
 struct ScoreSheet {
-  std::vector<ScoredTask> tasks;
+  std::vector<TaskConfidence> tasks;
   int64_t roster_version = 0;
 };
 

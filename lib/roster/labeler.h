@@ -6,19 +6,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "lib/skill/update.h"
 
 namespace allot {
 
 struct Price {
   double per_answer = 0;  // currency, >= 0
   double per_hour = 0;    // currency, >= 0; both may be set, they add up
-};
-
-// The belief about one skill of one labeler: Normal(mean, variance), logits.
-struct SkillBelief {
-  double mean = 0;
-  double variance = 1;
 };
 
 // Everything an upsert may say. What is absent keeps its value; for a new
@@ -44,7 +41,8 @@ struct Labeler {
   std::vector<std::string> qualifications;  // sorted, distinct
   std::string correlation_group;
   std::vector<SkillBelief> skills;  // [D]
-  double log_speed_mean = 0;        // handling time = base * exp(-log_speed)
+  // Handling time = base * exp(-log speed), log speed normal.
+  double log_speed_mean = 0;
   double log_speed_variance = 0.25;
   int64_t answers = 0;              // learned from so far
   int64_t updated_unix_micros = 0;  // of the last answer learned from; 0 = none

@@ -6,16 +6,18 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "lib/roster/pool.h"
+#include "lib/skill/loading.h"
 
 namespace allot {
 
 struct Task {
   std::string id;
-  // Sparse loading over the pool's skills (row, weight), ascending rows,
-  // normalised to sum |weight| = 1.
-  std::vector<std::pair<int32_t, float>> loading;
+  // Nonzero weights over the pool's skills, ascending, normalised to
+  // sum |weight| = 1.
+  std::vector<SkillWeight> loading;
   int32_t num_classes = 2;                    // K, [2, 1000]
   std::string label_set;                      // empty: classes have no names
   double difficulty = 0;                      // logits, 0 = reference
@@ -30,6 +32,10 @@ struct Task {
 
   friend bool operator==(const Task&, const Task&) = default;
 };
+
+// The task that a pool takes for granted of an id it has no specification of:
+// every skill counts equally, the first label set or two classes.
+Task DefaultTask(const Pool& pool, std::string id);
 
 struct Answer {
   std::string task;

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/skill/scoring.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "lib/skill/response.h"
+
+namespace allot {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+// The ladder of logits on which the bits are bounded.
+constexpr float kLowestRung = -8.0f;
+constexpr float kRung = 0.25f;
+
+float RungLogit(int rung) {
+  return kLowestRung + kRung * static_cast<float>(rung);
+}
+
+}  // namespace
+
+void PackLanes(const BlockLogits& logits, const uint8_t* lanes, int count,
+               BlockLogits& packed) {
+  for (int i = 0; i < count; ++i) {
+    packed.logit[i] = logits.logit[lanes[i]];
+    packed.variance[i] = logits.variance[lanes[i]];
+    packed.charge[i] = logits.charge[lanes[i]];
+  }
+  // Scores() works in whole chunks: leave nothing unwritten for it to read.
+  for (int i = count; i < kLanes; ++i) {
+    packed.logit[i] = packed.variance[i] = 0;
+    packed.charge[i] = kInfinity;
+  }
+}
+
+TaskScorer::TaskScorer(const TaskTerms& task, const ObjectiveWeights& weights,
+                       double extra_cost)
+    : difficulty_(task.difficulty),
+      difficulty_variance_(task.difficulty_variance),
+      base_seconds_(task.base_seconds),
+      cost_(static_cast<float>(weights.cost + extra_cost)),
+      time_(static_cast<float>(weights.time)),
+      balance_(static_cast<float>(weights.balance)),
+      loading_(task.loading.begin(), task.loading.end()) {
+  const float classes = static_cast<float>(task.classes);
+  constants_.guess = 1.0f / classes;
+  constants_.knowing = 1.0f - constants_.guess;
+  constants_.others = classes - 1.0f;
+  constants_.value_of_bit = static_cast<float>(task.value * weights.quality);
+  constants_.explore = static_cast<float>(weights.explore);
+  constants_.least_accuracy = static_cast<float>(weights.min_expected_accuracy);
+
+  // Classes of equal probability are one term; an unseen class usually shares
+  // its value with many. Those at exactly 1/K add nothing.
+  for (float probability : task.posterior) {
+    const float tilt = classes * probability - 1.0f;
+    if (tilt == 0) continue;
+    auto same = std::find_if(
+        posterior_.begin(), posterior_.end(),
+        [tilt](const PosteriorTerm& t) { return t.k_pi_minus_one == tilt; });
+    if (same == posterior_.end()) {
+      posterior_.push_back({tilt, 1.0f});
+    } else {
+      same->count += 1.0f;
+    }
+  }
+
+  // rho^2 <= (1 - 1/K) V / (4 (1 + pi/8 V)) < (1 - 1/K) 2/pi.
+  skill_bits_ceiling_ =
+      static_cast<float>(
+          -0.5 * std::log2(1 - constants_.knowing * 2 / std::numbers::pi)) *
+      1.0001f;
+
+  // A float accuracy of p may round either way of the bar: leave a little room.
+  least_logit_ = -kInfinity;
+  if (constants_.least_accuracy > constants_.guess) {
+    const double bar = constants_.least_accuracy - 1e-6;
+    least_logit_ =
+        static_cast<float>(LogitForAccuracy(bar, task.classes)) - 1e-3f;
+  }
+
+  BlockLogits rungs = {};
+  BlockScores scores;
+  for (int r = 0; r < kLanes; ++r) rungs.logit[r] = RungLogit(r);
+  rungs.logit[kLanes - 1] = 80.0f;  // the last rung bounds everything above
+  Scores(rungs, kLanes, scores);
+  const float rounding = 4e-6f * (1.0f + std::log2(classes));
+  float highest = 0;
+  for (int r = 0; r < kLanes; ++r) {
+    highest = std::max(highest, scores.bits[r]);
+    bits_ceiling_[r] = highest + rounding;
+  }
+}
+
+float TaskScorer::BitsCeiling(float logit) const {
+  int rung = 0;
+  while (rung < kLanes - 1 && RungLogit(rung) < logit) ++rung;
+  return bits_ceiling_[rung];
+}
+
+float TaskScorer::LogitNeededFor(float bits) const {
+  if (bits > bits_ceiling_[kLanes - 1]) return kInfinity;
+  // The highest rung that stays below `bits`: all logits up to it do, too.
+  const float* above =
+      std::lower_bound(bits_ceiling_, bits_ceiling_ + kLanes - 1, bits);
+  const int rung = static_cast<int>(above - bits_ceiling_) - 1;
+  return rung < 0 ? -kInfinity : RungLogit(rung);
+}
+
+void TaskScorer::Logits(const LabelerBlock& block, BlockLogits& logits) const {
+  BestScoringKernel().logits(loading_, block.mean, block.variance, difficulty_,
+                             difficulty_variance_, logits.logit,
+                             logits.variance);
+  for (int i = 0; i < kLanes; ++i) {
+    const float seconds = base_seconds_ * block.time_factor[i];
+    const float price =
+        block.price_per_answer[i] + block.price_per_second[i] * seconds;
+    const float charge =
+        cost_ * price + time_ * seconds + balance_ * block.load[i];
+    logits.charge[i] = i < block.lanes ? charge : kInfinity;
+  }
+}
+
+float TaskScorer::UtilityCeiling(const BlockLogits& logits) const {
+  float highest = logits.logit[0], least_charge = logits.charge[0];
+  for (int i = 1; i < kLanes; ++i) {
+    highest = std::max(highest, logits.logit[i]);
+    least_charge = std::min(least_charge, logits.charge[i]);
+  }
+  if (highest < least_logit_ || least_charge == kInfinity) return -kInfinity;
+  const float gross = constants_.value_of_bit * BitsCeiling(highest) +
+                      constants_.explore * skill_bits_ceiling_;
+  const float ceiling = gross - least_charge;
+  // Covers the rounding of these two lines.
+  return ceiling + 1e-6f * (gross + std::abs(least_charge));
+}
+
+int TaskScorer::Survivors(const BlockLogits& logits, float bar,
+                          uint8_t* lanes) const {
+  float least_charge = logits.charge[0];
+  for (int i = 1; i < kLanes; ++i) {
+    least_charge = std::min(least_charge, logits.charge[i]);
+  }
+  if (least_charge == kInfinity) return 0;
+  const float skill = constants_.explore * skill_bits_ceiling_;
+  const float rounding =
+      1e-6f * (std::abs(bar) + std::abs(least_charge) + skill);
+  const float needed = bar + least_charge - skill - rounding;
+  float least = least_logit_;
+  if (needed > 0) {
+    least =
+        std::max(least, constants_.value_of_bit > 0
+                            ? LogitNeededFor(needed / constants_.value_of_bit)
+                            : kInfinity);
+  }
+  int count = 0;
+  for (int i = 0; i < kLanes; ++i) {
+    lanes[count] = static_cast<uint8_t>(i);
+    count += static_cast<int>(logits.logit[i] >= least) &
+             static_cast<int>(logits.charge[i] < kInfinity);
+  }
+  return count;
+}
+
+void TaskScorer::Scores(const BlockLogits& logits, int count,
+                        BlockScores& scores) const {
+  BestScoringKernel().scores(constants_, posterior_, count, logits.logit,
+                             logits.variance, logits.charge, scores.accuracy,
+                             scores.bits, scores.utility);
+}
+
+PairScore TaskScorer::ScorePair(const LabelerBlock& block, int lane) const {
+  BlockLogits one = {};
+  float m = 0.0f - difficulty_;
+  float v = 0.0f + difficulty_variance_;
+  for (const SkillWeight& term : loading_) {
+    const int64_t at = int64_t{term.skill} * kLanes + lane;
+    m = m + block.mean[at] * term.weight;
+    v = v + block.variance[at] * (term.weight * term.weight);
+  }
+  one.logit[0] = m / std::sqrt(1.0f + 0.39269908169872414f * v);
+  one.variance[0] = v;
+  PairScore pair;
+  pair.seconds = base_seconds_ * block.time_factor[lane];
+  pair.price = block.price_per_answer[lane] +
+               block.price_per_second[lane] * pair.seconds;
+  one.charge[0] =
+      cost_ * pair.price + time_ * pair.seconds + balance_ * block.load[lane];
+  BlockScores scores;
+  Scores(one, 1, scores);
+  pair.accuracy = scores.accuracy[0];
+  pair.bits = scores.bits[0];
+  pair.utility = scores.utility[0];
+  pair.skill_bits = static_cast<float>(
+      SkillBits(m, v, 0, static_cast<int>(std::lround(constants_.others)) + 1));
+  return pair;
+}
+
+}  // namespace allot
