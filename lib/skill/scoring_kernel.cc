@@ -68,26 +68,27 @@ ALLOT_SKILL_INLINE void ChargesBody(const ChargeConstants& c,
   }
 }
 
-ALLOT_SKILL_INLINE void ExtremesBody(const float* __restrict logit,
-                                     const float* __restrict charge,
+template <typename Vector>
+ALLOT_SKILL_INLINE void ExtremesBody(const float* logit, const float* charge,
                                      float* highest, float* least) {
-  float high[kChunk], low[kChunk];
-  for (int i = 0; i < kChunk; ++i) {
-    high[i] = logit[i];
-    low[i] = charge[i];
+  constexpr int kWidth = sizeof(Vector) / sizeof(float);
+  Vector high, low;
+  std::memcpy(&high, logit, sizeof(high));
+  std::memcpy(&low, charge, sizeof(low));
+  for (int first = kWidth; first < kLanes; first += kWidth) {
+    Vector x, y;
+    std::memcpy(&x, logit + first, sizeof(x));
+    std::memcpy(&y, charge + first, sizeof(y));
+    high = high < x ? x : high;
+    low = y < low ? y : low;
   }
-  for (int first = kChunk; first < kLanes; first += kChunk) {
-    for (int i = 0; i < kChunk; ++i) {
-      high[i] = high[i] < logit[first + i] ? logit[first + i] : high[i];
-      low[i] = charge[first + i] < low[i] ? charge[first + i] : low[i];
-    }
+  float most = high[0], fewest = low[0];
+  for (int i = 1; i < kWidth; ++i) {
+    most = most < high[i] ? high[i] : most;
+    fewest = low[i] < fewest ? low[i] : fewest;
   }
-  *highest = high[0];
-  *least = low[0];
-  for (int i = 1; i < kChunk; ++i) {
-    *highest = *highest < high[i] ? high[i] : *highest;
-    *least = low[i] < *least ? low[i] : *least;
-  }
+  *highest = most;
+  *least = fewest;
 }
 
 template <bool kExplore>
@@ -167,7 +168,7 @@ void PlainCharges(const ChargeConstants& constants, const ChargeInputs& inputs,
 
 void PlainExtremes(const float* logit, const float* charge, float* highest,
                    float* least) {
-  ExtremesBody(logit, charge, highest, least);
+  ExtremesBody<Vector4>(logit, charge, highest, least);
 }
 
 void PlainScores(const ScoringConstants& constants,
@@ -202,7 +203,7 @@ __attribute__((target("avx2"))) void Avx2Extremes(const float* logit,
                                                   const float* charge,
                                                   float* highest,
                                                   float* least) {
-  ExtremesBody(logit, charge, highest, least);
+  ExtremesBody<Vector8>(logit, charge, highest, least);
 }
 
 __attribute__((target("avx2"))) void Avx2Scores(

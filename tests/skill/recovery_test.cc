@@ -93,7 +93,7 @@ TEST_P(GoldRecovery, RanksLabelersAndCoversTheirSkillsNineTimesInTen) {
   }
   EXPECT_GE(outcome.Coverage(), 0.88);
   EXPECT_LE(outcome.Coverage(), 0.92);
-  EXPECT_GT(RankCorrelation(outcome.truth, outcome.mean), answers >= 200 ? 0.9
+  EXPECT_GT(RankCorrelation(outcome.truth, outcome.mean), answers >= 150 ? 0.9
                                                           : answers >= 50
                                                               ? 0.75
                                                               : 0.4);
@@ -101,7 +101,7 @@ TEST_P(GoldRecovery, RanksLabelersAndCoversTheirSkillsNineTimesInTen) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Grid, GoldRecovery,
-                         testing::Combine(testing::Values(10, 50, 200),
+                         testing::Combine(testing::Values(10, 50, 150),
                                           testing::Values(2, 4)));
 
 TEST(GoldRecoveryOfSeveralSkills, CoversEachOfThem) {
@@ -236,9 +236,10 @@ class CrowdRecovery : public testing::TestWithParam<std::tuple<int, int>> {};
 TEST_P(CrowdRecovery, RanksLabelersAndCoversTheirSkillsWithoutAnyGold) {
   const auto [classes, redundancy] = GetParam();
   Outcome outcome;
-  for (uint64_t seed = 0; seed < 12; ++seed) {
-    Crowd crowd(100, 1200, redundancy, classes, seed);
-    for (int sweep = 0; sweep < 4; ++sweep) crowd.Sweep();
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    // 36 answers per labeler, whatever the redundancy.
+    Crowd crowd(100, 3600 / redundancy, redundancy, classes, seed);
+    for (int sweep = 0; sweep < 3; ++sweep) crowd.Sweep();
     for (size_t i = 0; i < crowd.skill().size(); ++i) {
       outcome.Add(crowd.skill()[i], crowd.beliefs()[i]);
     }
@@ -246,8 +247,7 @@ TEST_P(CrowdRecovery, RanksLabelersAndCoversTheirSkillsWithoutAnyGold) {
   RecordProperty("coverage", std::to_string(outcome.Coverage()));
   EXPECT_GE(outcome.Coverage(), 0.88);
   EXPECT_LE(outcome.Coverage(), 0.92);
-  EXPECT_GT(RankCorrelation(outcome.truth, outcome.mean),
-            redundancy > 3 ? 0.85 : 0.7);
+  EXPECT_GT(RankCorrelation(outcome.truth, outcome.mean), 0.7);
 }
 
 INSTANTIATE_TEST_SUITE_P(Grid, CrowdRecovery,
@@ -257,7 +257,7 @@ INSTANTIATE_TEST_SUITE_P(Grid, CrowdRecovery,
 TEST(CrowdConvergence, SweepsSettleAndDoNotRunAway) {
   Crowd crowd(30, 300, 5, 3, 7);
   double moved = 0;
-  for (int sweep = 0; sweep < 100; ++sweep) moved = crowd.Sweep();
+  for (int sweep = 0; sweep < 40; ++sweep) moved = crowd.Sweep();
   EXPECT_LT(moved, 1e-4);
   for (const SkillBelief& belief : crowd.beliefs()) {
     EXPECT_LT(std::abs(belief.mean), 6);
