@@ -12,6 +12,8 @@ namespace allot {
 struct SkillWeight {
   int32_t skill;  // row of the pool's skill list
   float weight;
+
+  friend bool operator==(const SkillWeight&, const SkillWeight&) = default;
 };
 
 }  // namespace allot
