@@ -319,7 +319,7 @@ TEST(SiteGuards, ASiteTakenOutTwiceGivesAWideBeliefAndNotAnImproperOne) {
   EXPECT_TRUE(std::isfinite(beliefs[0].mean));
 }
 
-TEST(SiteGuards, ALuckyGuessWidensABeliefByNoMoreThanItself) {
+TEST(SiteGuards, ALuckyGuessWidensABeliefUpToTheCeilingAndCanBeTakenBack) {
   // Thought hopeless at a question of many classes, and right all the same.
   SkillUpdateOptions options;
   options.max_variance = 12;
@@ -332,6 +332,16 @@ TEST(SiteGuards, ALuckyGuessWidensABeliefByNoMoreThanItself) {
   RemoveSite(site, options, beliefs);
   EXPECT_NEAR(beliefs[0].variance, 9, 1e-9);
   EXPECT_NEAR(beliefs[0].mean, -14, 1e-9);
+}
+
+TEST(SiteGuards, ALuckyGuessAtMostDoublesAVariance) {
+  SkillUpdateOptions options;
+  options.max_variance = 1000;
+  std::vector<SkillBelief> beliefs = {{-14, 16}};
+  std::vector<SiteTerm> site(1);
+  ASSERT_GT(MatchMoments(-14, 16, 0, 1000, 1).variance, 32);
+  ReviseAnswer(Evidence(kOneSkill, 1, 1000), options, beliefs, site);
+  EXPECT_NEAR(beliefs[0].variance, 32, 1e-9);
 }
 
 TEST(SiteGuards, AllRightAndAllWrongAnswersNeverLeaveTheFiniteWorld) {
