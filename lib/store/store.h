@@ -34,12 +34,17 @@ class Store {
   // Appends all events or none, and returns only when they are durable (for
   // stores that promise it). Events get consecutive sequence numbers, from 1,
   // one series for the whole store; returns the number of the last one.
+  // Numbers are finite and strings UTF-8: the door saw to it, and a store may
+  // refuse others (kInvalidArgument), but never changes a value silently.
   // Errors: kUnavailable (try again), kResourceExhausted (disk full),
-  // kFailedPrecondition (read-only). After an error nothing was appended.
+  // kFailedPrecondition (read-only), kAlreadyExists (an answer's pool, task and
+  // labeler are in the log). After an error nothing was appended.
   virtual absl::StatusOr<int64_t> Append(std::span<const Event> events) = 0;
 
   // Calls `visit` with each event whose sequence number is above `after`, in
-  // order, until `visit` returns an error, which is then returned.
+  // order, until `visit` returns an error, which is then returned. The log is
+  // read as it was when the call began; `visit` may use the store.
+  // kDataLoss: the log is damaged.
   virtual absl::Status Load(
       int64_t after,
       absl::FunctionRef<absl::Status(int64_t sequence, Event&& event)>

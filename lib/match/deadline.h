@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long a solver may run: time as an argument.
+#ifndef ALLOT_LIB_MATCH_DEADLINE_H_
+#define ALLOT_LIB_MATCH_DEADLINE_H_
+
+#include <cstdint>
+#include <limits>
+
+#include "lib/base/clock.h"
+
+namespace allot {
+
+struct Deadline {
+  const Clock* clock = nullptr;  // null: no deadline
+  // In Clock::MonotonicNanos().
+  int64_t at_nanos = std::numeric_limits<int64_t>::max();
+
+  bool Passed() const {
+    return clock != nullptr && clock->MonotonicNanos() >= at_nanos;
+  }
+};
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_MATCH_DEADLINE_H_

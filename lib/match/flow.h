@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state that the solvers share: a problem in integers, the slots filled so
+// far and the labelers' prices. Internal to lib/match.
+//
+// Letters: a[e] = (w[e] + penalty) / quantum, the integer value of filling a
+// slot by edge e rather than leaving it empty; 0 where that is not worth it (or
+// k or c is 0), and such edges are never used. p[l] is a labeler's price,
+// r[e] = a[e] - p[l] the reduced value.
+//
+// Overflow. 0 <= a[e] <= A with A <= kMaxValue<V>. Every solver keeps
+// 0 <= p[l] <= A + epsilon, epsilon <= A; shortest-path labels stay below 4 A
+// (shortest_path.h). kMaxValue<int32_t> = 2^28, so 4 A <= 2^30 fits an int32;
+// kMaxValue<int64_t> = 2^40 leaves room for sums over 2^22 slots.
+#ifndef ALLOT_LIB_MATCH_FLOW_H_
+#define ALLOT_LIB_MATCH_FLOW_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "lib/match/assignment.h"
+#include "lib/match/problem.h"
+
+namespace allot {
+
+template <typename V>
+inline constexpr V kMaxValue = V{1} << (sizeof(V) == 4 ? 28 : 40);
+
+// What quantising a problem would need.
+struct ValueRange {
+  double largest_value = 0;    // of w + penalty, 0 if none is positive
+  double largest_utility = 0;  // of |w| among the pairs worth making
+};
+ValueRange FindRange(const Problem& problem);
+
+// 32 bits hold every utility to 2^-24 of the largest.
+bool FitsInt32(const ValueRange& range);
+
+template <typename V>
+struct Flow {
+  static constexpr int32_t kNone = -1;
+
+  const Problem* problem = nullptr;
+  double quantum = 1;
+  V largest = 0;         // A
+  std::vector<V> value;  // a, [edges]
+
+  std::vector<V> price;  // p, [labelers]
+
+  // Slots of task t: [slot_begin[t], slot_begin[t + 1]), of which the first
+  // filled[t] hold an edge. A task has at most as many slots as edges.
+  std::vector<int32_t> slot_begin;  // [tasks + 1]
+  std::vector<int32_t> filled;      // [tasks]
+  std::vector<int32_t> slot_edge;   // [slots]
+  std::vector<int32_t> slot_task;   // [slots]
+  // The slots that each labeler serves, as doubly linked lists.
+  std::vector<int32_t> next, previous;  // [slots]
+  std::vector<int32_t> first;           // [labelers]
+  std::vector<int32_t> load;            // [labelers]
+  std::vector<uint8_t> taken;           // [edges] whether some slot holds it
+
+  int num_tasks() const { return problem->num_tasks(); }
+  int num_labelers() const { return problem->num_labelers(); }
+  int room(int task) const {
+    return slot_begin[task + 1] - slot_begin[task] - filled[task];
+  }
+  V reduced(int32_t edge) const {
+    return value[edge] - price[problem->labeler[edge]];
+  }
+
+  // Fills an empty slot of the task. Requires room(task) > 0, !taken[edge].
+  void Fill(int task, int32_t edge);
+  // Empties the slot; the task's last filled slot moves into its place.
+  void Empty(int32_t slot);
+  // The slot changes labelers. Requires !taken[edge].
+  void Move(int32_t slot, int32_t edge);
+  void EmptyAll();
+
+ private:
+  void Link(int32_t slot, int32_t edge);
+  void Unlink(int32_t slot);
+};
+
+// An empty flow with every price 0. Requires Validate(problem).ok() and, for
+// int32_t, FitsInt32(range).
+template <typename V>
+Flow<V> MakeFlow(const Problem& problem, const ValueRange& range);
+
+// Prices in the unit of utility, rounded and brought into [0, A]; empty means
+// all 0.
+template <typename V>
+void SetPrices(std::span<const double> price, Flow<V>& flow);
+
+// The exact gap of the integer problem at the flow's prices (or 2^62, if it is
+// larger); 0 proves it optimal. Requires a feasible flow. O(edges).
+template <typename V>
+int64_t IntegerGap(const Flow<V>& flow);
+
+// The answer, with its certificate against the real-valued problem.
+template <typename V>
+Assignment ToAssignment(const Flow<V>& flow);
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_MATCH_FLOW_H_

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/match/hungarian.h"
+
+#include "lib/match/flow.h"
+#include "lib/match/shortest_path.h"
+
+namespace allot {
+namespace {
+
+template <typename V>
+Assignment Solve(const Problem& problem, const ValueRange& range,
+                 std::span<const double> warm_price, const Deadline& deadline) {
+  Flow<V> flow = MakeFlow<V>(problem, range);
+  SetPrices(warm_price, flow);
+  SolveStats stats;
+  const RepairResult result = Repair<V>(flow).Run({deadline}, stats);
+  Assignment assignment = ToAssignment(flow);
+  assignment.exact = IntegerGap(flow) == 0;
+  assignment.deadline_reached = result == RepairResult::kDeadline;
+  assignment.solver = Solver::kHungarian;
+  assignment.stats = stats;
+  return assignment;
+}
+
+}  // namespace
+
+Assignment SolveHungarian(const Problem& problem,
+                          std::span<const double> warm_price,
+                          const Deadline& deadline) {
+  const ValueRange range = FindRange(problem);
+  return FitsInt32(range)
+             ? Solve<int32_t>(problem, range, warm_price, deadline)
+             : Solve<int64_t>(problem, range, warm_price, deadline);
+}
+
+}  // namespace allot

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/match/matcher.h"
+
+#include <cmath>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/status_macros.h"
+#include "lib/match/greedy.h"
+#include "lib/match/hungarian.h"
+
+namespace allot {
+
+absl::StatusOr<Assignment> Match(const Problem& problem,
+                                 const MatchOptions& options) {
+  ALLOT_RETURN_IF_ERROR(Validate(problem));
+  if (!options.warm_price.empty() &&
+      options.warm_price.size() != problem.capacity.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("warm_price: want ", problem.num_labelers(),
+                     " entries, got ", options.warm_price.size()));
+  }
+  if (!(options.gap_tolerance >= 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("gap_tolerance: want >= 0, got ", options.gap_tolerance));
+  }
+  std::vector<double> warm_price(options.warm_price.begin(),
+                                 options.warm_price.end());
+  for (double& price : warm_price) {
+    if (!(price > 0) || !std::isfinite(price)) price = 0;
+  }
+  if (options.solver == Solver::kGreedy) {
+    return SolveGreedy(problem, warm_price);
+  }
+  return SolveHungarian(problem, warm_price, options.deadline);
+}
+
+}  // namespace allot

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/match/shortest_path.h"
+
+#include <algorithm>
+
+namespace allot {
+
+template <typename V>
+Repair<V>::Repair(Flow<V>& flow)
+    : flow_(flow),
+      labeler_stamp_(flow.num_labelers(), 0),
+      task_stamp_(flow.num_tasks(), 0),
+      distance_(flow.num_labelers()),
+      task_distance_(flow.num_tasks()),
+      settled_(flow.num_labelers()),
+      via_slot_(flow.num_labelers()),
+      via_edge_(flow.num_labelers()) {}
+
+template <typename V>
+void Repair<V>::Push(V distance, int32_t labeler) {
+  heap_.push_back({distance, labeler});
+  size_t hole = heap_.size() - 1;
+  while (hole > 0) {
+    const size_t parent = (hole - 1) / 4;
+    if (heap_[parent].distance <= distance) break;
+    heap_[hole] = heap_[parent];
+    hole = parent;
+  }
+  heap_[hole] = {distance, labeler};
+}
+
+template <typename V>
+typename Repair<V>::Label Repair<V>::Pop() {
+  const Label top = heap_.front();
+  const Label last = heap_.back();
+  heap_.pop_back();
+  const size_t size = heap_.size();
+  if (size == 0) return top;
+  size_t hole = 0;
+  for (size_t child = 1; child < size; child = 4 * hole + 1) {
+    const size_t end = std::min(child + 4, size);
+    size_t least = child;
+    for (size_t c = child + 1; c < end; ++c) {
+      if (heap_[c].distance < heap_[least].distance) least = c;
+    }
+    if (heap_[least].distance >= last.distance) break;
+    heap_[hole] = heap_[least];
+    hole = least;
+  }
+  heap_[hole] = last;
+  return top;
+}
+
+template <typename V>
+void Repair<V>::Begin() {
+  ++search_;
+  heap_.clear();
+  tree_.clear();
+}
+
+template <typename V>
+bool Repair<V>::OutOfLimits() {
+  ++scans_;
+  if (scans_ > limits_.most_scans) {
+    result_ = RepairResult::kCapped;
+  } else if (scans_ % 64 == 0 && limits_.deadline.Passed()) {
+    result_ = RepairResult::kDeadline;
+  }
+  return result_ != RepairResult::kOptimal;
+}
+
+template <typename V>
+void Repair<V>::ContentTasks() {
+  const Problem& problem = *flow_.problem;
+  const std::vector<uint8_t> kept = flow_.taken;
+  flow_.EmptyAll();
+  std::vector<int32_t>& best = order_;
+  for (int t = 0; t < flow_.num_tasks(); ++t) {
+    const int32_t k = flow_.room(t);
+    if (k == 0) continue;
+    best.clear();
+    for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
+      if (flow_.reduced(e) > 0 || (kept[e] && flow_.reduced(e) == 0)) {
+        best.push_back(e);
+      }
+    }
+    if (static_cast<int32_t>(best.size()) > k) {
+      const auto better = [&](int32_t x, int32_t y) {
+        const V rx = flow_.reduced(x), ry = flow_.reduced(y);
+        if (rx != ry) return rx > ry;
+        if (kept[x] != kept[y]) return kept[x] > kept[y];
+        return x < y;
+      };
+      std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
+                       better);
+      best.resize(k);
+    }
+    for (const int32_t e : best) flow_.Fill(t, e);
+  }
+}
+
+// An overloaded labeler's price rises until as many slots as she has too many
+// lose nothing by leaving for their next best choice, and they leave. Tasks
+// stay content and she stays full, so this is a step of the method that needs
+// no search; whom the slots go to may be overloaded next. Ends when the work
+// exceeds a few passes over the edges or every raise would be 0.
+template <typename V>
+void Repair<V>::RaisePrices() {
+  const Problem& problem = *flow_.problem;
+  std::vector<int32_t> queue;
+  for (int l = 0; l < flow_.num_labelers(); ++l) {
+    if (flow_.load[l] > problem.capacity[l]) queue.push_back(l);
+  }
+  int64_t work = 8 * static_cast<int64_t>(problem.num_edges());
+  for (size_t head = 0; head < queue.size() && work > 0; ++head) {
+    const int32_t l = queue[head];
+    const int32_t excess = flow_.load[l] - problem.capacity[l];
+    if (excess <= 0) continue;
+    if (OutOfLimits()) return;
+    leavers_.clear();
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
+      const int32_t t = flow_.slot_task[s];
+      V best = 0;
+      int32_t to = Flow<V>::kNone;
+      for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
+        const V r = flow_.reduced(e);
+        if (r > best && !flow_.taken[e]) {
+          best = r;
+          to = e;
+        }
+      }
+      work -= problem.offset[t + 1] - problem.offset[t];
+      leavers_.push_back({flow_.reduced(flow_.slot_edge[s]) - best, s, to});
+    }
+    std::nth_element(leavers_.begin(), leavers_.begin() + (excess - 1),
+                     leavers_.end(), [](const Leaver& x, const Leaver& y) {
+                       return x.loss != y.loss ? x.loss < y.loss
+                                               : x.slot < y.slot;
+                     });
+    const V raise = leavers_[excess - 1].loss;
+    flow_.price[l] += raise;
+    for (int32_t i = 0; i < excess; ++i) {
+      const Leaver& leaver = leavers_[i];
+      if (leaver.to == Flow<V>::kNone) {
+        flow_.Empty(leaver.slot);
+        continue;
+      }
+      const int32_t to = problem.labeler[leaver.to];
+      const bool has_room = flow_.load[to] < problem.capacity[to];
+      // Ties among overloaded labelers would go round in circles.
+      if (raise == 0 && !has_room) continue;
+      flow_.Move(leaver.slot, leaver.to);
+      if (flow_.load[to] == problem.capacity[to] + 1) queue.push_back(to);
+    }
+  }
+}
+
+// Frees one slot of an overloaded labeler.
+template <typename V>
+bool Repair<V>::Relieve(int32_t source) {
+  const Problem& problem = *flow_.problem;
+  Begin();
+  V shortest = flow_.largest + 1;
+  int32_t end_labeler = Flow<V>::kNone;  // kNone: end_slot is left empty
+  int32_t end_slot = Flow<V>::kNone;
+  labeler_stamp_[source] = search_;
+  settled_[source] = 0;
+  distance_[source] = 0;
+  Push(0, source);
+  while (!heap_.empty()) {
+    const Label label = Pop();
+    if (label.distance >= shortest) break;
+    const int32_t l = label.labeler;
+    if (settled_[l] || label.distance != distance_[l]) continue;
+    settled_[l] = 1;
+    tree_.push_back(l);
+    if (OutOfLimits()) return false;
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
+      const int32_t t = flow_.slot_task[s];
+      const V base = label.distance + flow_.reduced(flow_.slot_edge[s]);
+      // A task reached before at no more than this has nothing new to offer.
+      if (task_stamp_[t] == search_ && task_distance_[t] <= base) continue;
+      task_stamp_[t] = search_;
+      task_distance_[t] = base;
+      if (base < shortest) {
+        shortest = base;
+        end_slot = s;
+        end_labeler = Flow<V>::kNone;
+      }
+      for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
+        if (flow_.value[e] == 0) continue;
+        const int32_t to = problem.labeler[e];
+        const V distance = base - flow_.value[e] + flow_.price[to];
+        if (distance >= shortest || flow_.taken[e]) continue;
+        if (labeler_stamp_[to] == search_) {
+          if (distance >= distance_[to]) continue;
+        } else {
+          labeler_stamp_[to] = search_;
+          settled_[to] = 0;
+        }
+        distance_[to] = distance;
+        via_slot_[to] = s;
+        via_edge_[to] = e;
+        if (flow_.load[to] < problem.capacity[to]) {
+          shortest = distance;
+          end_labeler = to;
+        } else {
+          Push(distance, to);
+        }
+      }
+    }
+  }
+  for (const int32_t l : tree_) {
+    if (distance_[l] < shortest) flow_.price[l] += shortest - distance_[l];
+  }
+  ++stats_->augmentations;
+  int32_t from;
+  if (end_labeler == Flow<V>::kNone) {
+    from = problem.labeler[flow_.slot_edge[end_slot]];
+  } else {
+    from = end_labeler;
+  }
+  // The moves are made from the path's end backwards; Empty() renumbers slots
+  // of its own task only, which no earlier move of the path holds.
+  const bool empties = end_labeler == Flow<V>::kNone;
+  const int32_t emptied = end_slot;
+  while (from != source) {
+    const int32_t slot = via_slot_[from];
+    const int32_t parent = problem.labeler[flow_.slot_edge[slot]];
+    flow_.Move(slot, via_edge_[from]);
+    from = parent;
+  }
+  if (empties) flow_.Empty(emptied);
+  return true;
+}
+
+// Brings a slot to a labeler with room whose price is positive, or lowers that
+// price to 0.
+template <typename V>
+bool Repair<V>::Supply(int32_t source) {
+  const Problem& problem = *flow_.problem;
+  if (in_begin_.empty()) IndexByLabeler();
+  Begin();
+  V shortest = flow_.price[source];
+  int32_t end_labeler = source;       // who gives up a slot
+  int32_t end_edge = Flow<V>::kNone;  // or: the edge that fills an empty slot
+  int32_t end_task = Flow<V>::kNone;
+  labeler_stamp_[source] = search_;
+  settled_[source] = 0;
+  distance_[source] = 0;
+  Push(0, source);
+  while (!heap_.empty()) {
+    const Label label = Pop();
+    if (label.distance >= shortest) break;
+    const int32_t l = label.labeler;
+    if (settled_[l] || label.distance != distance_[l]) continue;
+    settled_[l] = 1;
+    tree_.push_back(l);
+    if (OutOfLimits()) return false;
+    for (int32_t i = in_begin_[l]; i < in_begin_[l + 1]; ++i) {
+      const int32_t e = in_edge_[i];
+      if (flow_.taken[e] || flow_.value[e] == 0) continue;
+      const V base = label.distance - flow_.value[e] + flow_.price[l];
+      if (base >= shortest) continue;
+      const int32_t t = in_task_[i];
+      if (task_stamp_[t] == search_ && task_distance_[t] <= base) continue;
+      task_stamp_[t] = search_;
+      task_distance_[t] = base;
+      if (flow_.room(t) > 0) {
+        shortest = base;
+        end_edge = e;
+        end_task = t;
+        end_labeler = l;
+        continue;
+      }
+      const int32_t begin = flow_.slot_begin[t];
+      for (int32_t s = begin; s < begin + flow_.filled[t]; ++s) {
+        const int32_t held = flow_.slot_edge[s];
+        const V distance = base + flow_.reduced(held);
+        if (distance >= shortest) continue;
+        const int32_t to = problem.labeler[held];
+        if (labeler_stamp_[to] == search_) {
+          if (distance >= distance_[to]) continue;
+        } else {
+          labeler_stamp_[to] = search_;
+          settled_[to] = 0;
+        }
+        distance_[to] = distance;
+        via_slot_[to] = s;
+        via_edge_[to] = e;
+        if (distance + flow_.price[to] < shortest) {
+          shortest = distance + flow_.price[to];
+          end_labeler = to;
+          end_edge = Flow<V>::kNone;
+        }
+        Push(distance, to);
+      }
+    }
+  }
+  for (const int32_t l : tree_) {
+    if (distance_[l] < shortest) flow_.price[l] -= shortest - distance_[l];
+  }
+  ++stats_->augmentations;
+  if (end_edge != Flow<V>::kNone) flow_.Fill(end_task, end_edge);
+  int32_t from = end_labeler;
+  while (from != source) {
+    const int32_t slot = via_slot_[from];
+    const int32_t edge = via_edge_[from];
+    flow_.Move(slot, edge);
+    from = problem.labeler[edge];
+  }
+  return true;
+}
+
+template <typename V>
+void Repair<V>::IndexByLabeler() {
+  const Problem& problem = *flow_.problem;
+  in_begin_.assign(flow_.num_labelers() + 1, 0);
+  for (const int32_t l : problem.labeler) ++in_begin_[l + 1];
+  for (int l = 0; l < flow_.num_labelers(); ++l) {
+    in_begin_[l + 1] += in_begin_[l];
+  }
+  in_edge_.resize(problem.num_edges());
+  in_task_.resize(problem.num_edges());
+  std::vector<int32_t> at(in_begin_.begin(), in_begin_.end() - 1);
+  for (int t = 0; t < flow_.num_tasks(); ++t) {
+    for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
+      const int32_t i = at[problem.labeler[e]]++;
+      in_edge_[i] = e;
+      in_task_[i] = t;
+    }
+  }
+}
+
+// Makes an interrupted flow feasible: overloaded labelers keep the slots that
+// lose most, and what they drop goes to whoever has room, in task order.
+template <typename V>
+void Repair<V>::CutBack() {
+  const Problem& problem = *flow_.problem;
+  for (int l = 0; l < flow_.num_labelers(); ++l) {
+    const int32_t excess = flow_.load[l] - problem.capacity[l];
+    if (excess <= 0) continue;
+    std::vector<int32_t> held;
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
+      held.push_back(flow_.slot_edge[s]);
+    }
+    std::sort(held.begin(), held.end(), [&](int32_t x, int32_t y) {
+      if (flow_.value[x] != flow_.value[y]) {
+        return flow_.value[x] < flow_.value[y];
+      }
+      return x > y;
+    });
+    held.resize(excess);
+    // Empty() renumbers slots, so each edge is found again by its task.
+    for (const int32_t e : held) {
+      for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
+        if (flow_.slot_edge[s] != e) continue;
+        flow_.Empty(s);
+        break;
+      }
+    }
+  }
+  for (int t = 0; t < flow_.num_tasks(); ++t) {
+    while (flow_.room(t) > 0) {
+      int32_t best = Flow<V>::kNone;
+      for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
+        const int32_t l = problem.labeler[e];
+        if (flow_.taken[e] || flow_.value[e] == 0 ||
+            flow_.load[l] >= problem.capacity[l]) {
+          continue;
+        }
+        if (best == Flow<V>::kNone || flow_.value[e] > flow_.value[best]) {
+          best = e;
+        }
+      }
+      if (best == Flow<V>::kNone) break;
+      flow_.Fill(t, best);
+    }
+  }
+}
+
+template <typename V>
+RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
+  limits_ = limits;
+  stats_ = &stats;
+  result_ = RepairResult::kOptimal;
+  scans_ = 0;
+  const Problem& problem = *flow_.problem;
+  ContentTasks();
+  const int num_labelers = flow_.num_labelers();
+  RaisePrices();
+  bool going = result_ == RepairResult::kOptimal;
+  for (int l = 0; l < num_labelers && going; ++l) {
+    while (going && flow_.load[l] > problem.capacity[l]) going = Relieve(l);
+  }
+  for (int l = 0; l < num_labelers && going; ++l) {
+    while (going && flow_.price[l] > 0 && flow_.load[l] < problem.capacity[l]) {
+      going = Supply(l);
+    }
+  }
+  stats.scanned += scans_;
+  if (!going) CutBack();
+  return result_;
+}
+
+template class Repair<int32_t>;
+template class Repair<int64_t>;
+
+}  // namespace allot

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exact repair: from any labeler prices to a proven optimum, by shortest paths
+// in both directions. Internal to lib/match; hungarian.h and auction.h use it.
+//
+// The method. At fixed prices every task takes its best slots' worth of
+// positive reduced values: the tasks are content, and only labelers are wrong,
+// in one of two ways.
+//   - An overloaded labeler is too cheap. Follow the shortest path of moves
+//     (slot -> next best labeler of its task, or -> left empty) that frees one
+//     of its slots, and raise prices along the searched tree.
+//   - A labeler with room and a positive price is too dear. Follow the shortest
+//     path of moves that brings a slot to it, or lower its price to 0; prices
+//     fall along the searched tree.
+// Both keep the tasks content (Dijkstra's labels are slacks >= 0), so when no
+// labeler is wrong the optimality conditions hold and the gap is 0.
+//
+// Before any search, one overloaded labeler after the other raises her own
+// price until her excess leaves for its next best, which takes care of most.
+//
+// From prices 0 only the first direction happens and this is the Hungarian
+// method; from an auction's prices few labelers are wrong.
+//
+// Labels. A label counts the value lost along the path; leaving the first slot
+// empty loses r <= A, so labels at or above A are pruned. A tentative label is
+// at most A + a[e] - p + p' <= 3 A: see flow.h.
+//
+// Edmonds and Karp (1972), doi:10.1145/321694.321699; Jonker and Volgenant
+// (1987), doi:10.1007/BF02278710; Bertsekas and Castanon (1992) for reverse.
+#ifndef ALLOT_LIB_MATCH_SHORTEST_PATH_H_
+#define ALLOT_LIB_MATCH_SHORTEST_PATH_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "lib/match/assignment.h"
+#include "lib/match/deadline.h"
+#include "lib/match/flow.h"
+
+namespace allot {
+
+enum class RepairResult {
+  kOptimal,
+  kDeadline,  // feasible: what was overloaded has been cut back
+  kCapped,    // the same, for want of `most_scans`
+};
+
+struct RepairLimits {
+  Deadline deadline;
+  int64_t most_scans = INT64_MAX;  // labelers expanded, all searches together
+};
+
+template <typename V>
+class Repair {
+ public:
+  // Keeps a reference to the flow and changes its slots and prices.
+  explicit Repair(Flow<V>& flow);
+
+  // Requires prices in [0, A]. Slots already filled matter only as a
+  // preference among ties.
+  RepairResult Run(const RepairLimits& limits, SolveStats& stats);
+
+ private:
+  struct Leaver {
+    V loss;
+    int32_t slot;
+    int32_t to;  // edge, or kNone to stay empty
+  };
+  struct Label {
+    V distance;
+    int32_t labeler;
+  };
+
+  void ContentTasks();
+  void RaisePrices();
+  bool Relieve(int32_t source);
+  bool Supply(int32_t source);
+  void CutBack();
+  void IndexByLabeler();
+  bool OutOfLimits();
+
+  void Push(V distance, int32_t labeler);
+  Label Pop();
+  void Begin();
+
+  Flow<V>& flow_;
+  RepairLimits limits_;
+  RepairResult result_ = RepairResult::kOptimal;
+  SolveStats* stats_ = nullptr;
+  int64_t scans_ = 0;
+
+  std::vector<Label> heap_;
+  // Of the search under way; valid where the stamp is this search's.
+  int32_t search_ = 0;
+  std::vector<int32_t> labeler_stamp_, task_stamp_;
+  std::vector<V> distance_;                   // [labelers]
+  std::vector<V> task_distance_;              // [tasks]
+  std::vector<uint8_t> settled_;              // [labelers]
+  std::vector<int32_t> via_slot_, via_edge_;  // [labelers] the move into it
+  std::vector<int32_t> tree_;                 // settled labelers
+
+  // Edges by labeler, built when first needed.
+  std::vector<int32_t> in_begin_, in_edge_, in_task_;
+  std::vector<int32_t> order_;
+  std::vector<Leaver> leavers_;
+};
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_MATCH_SHORTEST_PATH_H_
