@@ -93,8 +93,13 @@ class Engine {
 
   absl::StatusOr<ScoreSheet> Score(const ScoreCall& call) const;
 
-  // Writes checkpoints of pools that moved on since their last one.
+  // Writes a checkpoint of each pool that moved on since its last one: at
+  // shutdown, so that the next start has nothing to replay. A pool's changes
+  // wait meanwhile, its readers do not.
   absl::Status SaveCheckpoints();
+  // The same for pools that learned EngineOptions::checkpoint_answers since
+  // then. Called every second by the server.
+  absl::Status SaveDueCheckpoints();
 
  private:
   class Impl;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/skill/speed.h"
 #include "lib/skill/update.h"
 
 namespace allot {
@@ -41,9 +42,7 @@ struct Labeler {
   std::vector<std::string> qualifications;  // sorted, distinct
   std::string correlation_group;
   std::vector<SkillBelief> skills;  // [D]
-  // Handling time = base * exp(-log speed), log speed normal.
-  double log_speed_mean = 0;
-  double log_speed_variance = 0.25;
+  SpeedBelief speed;
   int64_t answers = 0;              // learned from so far
   int64_t updated_unix_micros = 0;  // of the last answer learned from; 0 = none
 };

@@ -32,8 +32,7 @@ Labeler Roster::Describe(int32_t row) const {
     const int at = d * RosterBlock::kLabelers + i;
     labeler.skills[d] = {b.skill_mean[at], b.skill_variance[at]};
   }
-  labeler.log_speed_mean = b.log_speed_mean[i];
-  labeler.log_speed_variance = b.log_speed_variance[i];
+  labeler.speed = b.speed[i];
   labeler.answers = b.answers[i];
   labeler.updated_unix_micros = b.updated_unix_micros[i];
   return labeler;

@@ -32,6 +32,9 @@ struct LabelerProfile {
   std::string id;
   std::vector<std::string> qualifications;  // sorted, distinct
   std::string correlation_group;
+  // What was believed of her skills before her first answer, [D]; shared by all
+  // who started from the same prior.
+  std::shared_ptr<const std::vector<SkillBelief>> start;
 };
 
 struct RosterBlock {
@@ -48,9 +51,8 @@ struct RosterBlock {
   std::array<float, kLabelers> price_per_answer{};  // currency
   std::array<float, kLabelers> price_per_second{};  // currency
   std::array<int32_t, kLabelers> capacity{};        // before open leases
-  std::array<float, kLabelers> log_speed_mean{};
-  std::array<float, kLabelers> log_speed_variance{};
-  std::array<float, kLabelers> time_factor{};  // E[exp(-log speed)]
+  std::array<SpeedBelief, kLabelers> speed{};
+  std::array<float, kLabelers> time_factor{};  // TimeFactor(speed)
   std::array<int64_t, kLabelers> answers{};
   std::array<int64_t, kLabelers> updated_unix_micros{};
   // A Bloom filter over qualifications, to skip most of those who lack one.
@@ -119,6 +121,7 @@ class RosterEditor {
 
   std::optional<int32_t> Find(absl::string_view id) const;
   int num_skills() const { return next_.num_skills(); }
+  int64_t num_rows() const { return next_.num_rows(); }
 
   // Adds a labeler and returns her row: a new one with all numbers zero, or, if
   // she was deleted, her old one as it was. Requires that Find(id) is empty.

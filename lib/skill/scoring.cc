@@ -29,6 +29,8 @@ void PackLanes(const BlockLogits& logits, const uint8_t* lanes, int count,
     packed.variance[i] = logits.variance[lanes[i]];
     packed.charge[i] = logits.charge[lanes[i]];
   }
+  packed.highest_logit = logits.highest_logit;
+  packed.least_charge = logits.least_charge;
   // Scores() works in whole chunks: leave nothing unwritten for it to read.
   for (int i = count; i < kLanes; ++i) {
     packed.logit[i] = packed.variance[i] = 0;
@@ -38,12 +40,11 @@ void PackLanes(const BlockLogits& logits, const uint8_t* lanes, int count,
 
 TaskScorer::TaskScorer(const TaskTerms& task, const ObjectiveWeights& weights,
                        double extra_cost)
-    : difficulty_(task.difficulty),
+    : charges_{task.base_seconds, static_cast<float>(weights.cost + extra_cost),
+               static_cast<float>(weights.time),
+               static_cast<float>(weights.balance)},
+      difficulty_(task.difficulty),
       difficulty_variance_(task.difficulty_variance),
-      base_seconds_(task.base_seconds),
-      cost_(static_cast<float>(weights.cost + extra_cost)),
-      time_(static_cast<float>(weights.time)),
-      balance_(static_cast<float>(weights.balance)),
       loading_(task.loading.begin(), task.loading.end()) {
   const float classes = static_cast<float>(task.classes);
   constants_.guess = 1.0f / classes;
@@ -111,28 +112,25 @@ float TaskScorer::LogitNeededFor(float bits) const {
 }
 
 void TaskScorer::Logits(const LabelerBlock& block, BlockLogits& logits) const {
-  BestScoringKernel().logits(loading_, block.mean, block.variance, difficulty_,
-                             difficulty_variance_, logits.logit,
-                             logits.variance);
-  for (int i = 0; i < kLanes; ++i) {
-    const float seconds = base_seconds_ * block.time_factor[i];
-    const float price =
-        block.price_per_answer[i] + block.price_per_second[i] * seconds;
-    const float charge =
-        cost_ * price + time_ * seconds + balance_ * block.load[i];
-    logits.charge[i] = i < block.lanes ? charge : kInfinity;
-  }
+  const ScoringKernel& kernel = BestScoringKernel();
+  kernel.logits(loading_, block.mean, block.variance, difficulty_,
+                difficulty_variance_, logits.logit, logits.variance);
+  kernel.charges(charges_,
+                 {block.price_per_answer, block.price_per_second,
+                  block.time_factor, block.load},
+                 block.lanes, logits.charge);
+  kernel.extremes(logits.logit, logits.charge, &logits.highest_logit,
+                  &logits.least_charge);
 }
 
 float TaskScorer::UtilityCeiling(const BlockLogits& logits) const {
-  float highest = logits.logit[0], least_charge = logits.charge[0];
-  for (int i = 1; i < kLanes; ++i) {
-    highest = std::max(highest, logits.logit[i]);
-    least_charge = std::min(least_charge, logits.charge[i]);
+  const float least_charge = logits.least_charge;
+  if (logits.highest_logit < least_logit_ || least_charge == kInfinity) {
+    return -kInfinity;
   }
-  if (highest < least_logit_ || least_charge == kInfinity) return -kInfinity;
-  const float gross = constants_.value_of_bit * BitsCeiling(highest) +
-                      constants_.explore * skill_bits_ceiling_;
+  const float gross =
+      constants_.value_of_bit * BitsCeiling(logits.highest_logit) +
+      constants_.explore * skill_bits_ceiling_;
   const float ceiling = gross - least_charge;
   // Covers the rounding of these two lines.
   return ceiling + 1e-6f * (gross + std::abs(least_charge));
@@ -140,10 +138,7 @@ float TaskScorer::UtilityCeiling(const BlockLogits& logits) const {
 
 int TaskScorer::Survivors(const BlockLogits& logits, float bar,
                           uint8_t* lanes) const {
-  float least_charge = logits.charge[0];
-  for (int i = 1; i < kLanes; ++i) {
-    least_charge = std::min(least_charge, logits.charge[i]);
-  }
+  const float least_charge = logits.least_charge;
   if (least_charge == kInfinity) return 0;
   const float skill = constants_.explore * skill_bits_ceiling_;
   const float rounding =
@@ -156,6 +151,7 @@ int TaskScorer::Survivors(const BlockLogits& logits, float bar,
                             ? LogitNeededFor(needed / constants_.value_of_bit)
                             : kInfinity);
   }
+  if (logits.highest_logit < least) return 0;
   int count = 0;
   for (int i = 0; i < kLanes; ++i) {
     lanes[count] = static_cast<uint8_t>(i);
@@ -184,11 +180,11 @@ PairScore TaskScorer::ScorePair(const LabelerBlock& block, int lane) const {
   one.logit[0] = m / std::sqrt(1.0f + 0.39269908169872414f * v);
   one.variance[0] = v;
   PairScore pair;
-  pair.seconds = base_seconds_ * block.time_factor[lane];
+  pair.seconds = charges_.base_seconds * block.time_factor[lane];
   pair.price = block.price_per_answer[lane] +
                block.price_per_second[lane] * pair.seconds;
-  one.charge[0] =
-      cost_ * pair.price + time_ * pair.seconds + balance_ * block.load[lane];
+  one.charge[0] = charges_.cost * pair.price + charges_.time * pair.seconds +
+                  charges_.balance * block.load[lane];
   BlockScores scores;
   Scores(one, 1, scores);
   pair.accuracy = scores.accuracy[0];

@@ -74,6 +74,9 @@ struct alignas(64) BlockLogits {
   float logit[kLanes];     // z
   float variance[kLanes];  // V, difficulty included
   float charge[kLanes];    // currency
+  // Bounds on all lanes: no logit is higher, no charge less.
+  float highest_logit;
+  float least_charge;
 };
 
 struct alignas(64) BlockScores {
@@ -128,10 +131,9 @@ class TaskScorer {
   float LogitNeededFor(float bits) const;
 
   ScoringConstants constants_;
+  ChargeConstants charges_;
   float difficulty_;
   float difficulty_variance_;
-  float base_seconds_;
-  float cost_, time_, balance_;
   float skill_bits_ceiling_;
   float least_logit_;  // of an allowed accuracy
   absl::InlinedVector<SkillWeight, 4> loading_;

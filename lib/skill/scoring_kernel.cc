@@ -11,7 +11,7 @@ namespace allot {
 namespace {
 
 constexpr float kPiOverEight = 0.39269908169872414f;
-constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Lanes that are worked on together, small enough to stay in registers.
 constexpr int kChunk = 16;
 
@@ -51,6 +51,44 @@ ALLOT_SKILL_INLINE void LogitsBody(std::span<const SkillWeight> loading,
   for (int i = 0; i < kLanes; ++i) {
     logit[i] = logit[i] / std::sqrt(1.0f + kPiOverEight * variance_out[i]);
   }
+}
+
+ALLOT_SKILL_INLINE void ChargesBody(const ChargeConstants& c,
+                                    const ChargeInputs& inputs, int live,
+                                    float* __restrict charge) {
+  const float* __restrict per_answer = inputs.price_per_answer;
+  const float* __restrict per_second = inputs.price_per_second;
+  const float* __restrict time_factor = inputs.time_factor;
+  const float* __restrict load = inputs.load;
+  for (int i = 0; i < kLanes; ++i) {
+    const float seconds = c.base_seconds * time_factor[i];
+    const float price = per_answer[i] + per_second[i] * seconds;
+    const float sum = c.cost * price + c.time * seconds + c.balance * load[i];
+    charge[i] = i < live ? sum : kInfinity;
+  }
+}
+
+template <typename Vector>
+ALLOT_SKILL_INLINE void ExtremesBody(const float* logit, const float* charge,
+                                     float* highest, float* least) {
+  constexpr int kWidth = sizeof(Vector) / sizeof(float);
+  Vector high, low;
+  std::memcpy(&high, logit, sizeof(high));
+  std::memcpy(&low, charge, sizeof(low));
+  for (int first = kWidth; first < kLanes; first += kWidth) {
+    Vector x, y;
+    std::memcpy(&x, logit + first, sizeof(x));
+    std::memcpy(&y, charge + first, sizeof(y));
+    high = high < x ? x : high;
+    low = y < low ? y : low;
+  }
+  float most = high[0], fewest = low[0];
+  for (int i = 1; i < kWidth; ++i) {
+    most = most < high[i] ? high[i] : most;
+    fewest = low[i] < fewest ? low[i] : fewest;
+  }
+  *highest = most;
+  *least = fewest;
 }
 
 template <bool kExplore>
@@ -93,7 +131,7 @@ ALLOT_SKILL_INLINE void ScoresChunk(
     w = w - charge[i];
     accuracy[i] = p;
     bits[i] = b;
-    utility[i] = p < c.least_accuracy ? kMinusInfinity : w;
+    utility[i] = p < c.least_accuracy ? -kInfinity : w;
   }
 }
 
@@ -123,6 +161,16 @@ void PlainLogits(std::span<const SkillWeight> loading, const float* mean,
                       logit, variance_out);
 }
 
+void PlainCharges(const ChargeConstants& constants, const ChargeInputs& inputs,
+                  int live, float* charge) {
+  ChargesBody(constants, inputs, live, charge);
+}
+
+void PlainExtremes(const float* logit, const float* charge, float* highest,
+                   float* least) {
+  ExtremesBody<Vector4>(logit, charge, highest, least);
+}
+
 void PlainScores(const ScoringConstants& constants,
                  std::span<const PosteriorTerm> posterior, int count,
                  const float* logit, const float* variance, const float* charge,
@@ -131,7 +179,8 @@ void PlainScores(const ScoringConstants& constants,
              bits, utility);
 }
 
-constexpr ScoringKernel kPlain = {PlainLogits, PlainScores, "plain"};
+constexpr ScoringKernel kPlain = {PlainLogits, PlainCharges, PlainExtremes,
+                                  PlainScores, "plain"};
 
 #if defined(__x86_64__)
 typedef float Vector8 __attribute__((vector_size(32)));
@@ -144,6 +193,19 @@ __attribute__((target("avx2"))) void Avx2Logits(
                       logit, variance_out);
 }
 
+__attribute__((target("avx2"))) void Avx2Charges(
+    const ChargeConstants& constants, const ChargeInputs& inputs, int live,
+    float* charge) {
+  ChargesBody(constants, inputs, live, charge);
+}
+
+__attribute__((target("avx2"))) void Avx2Extremes(const float* logit,
+                                                  const float* charge,
+                                                  float* highest,
+                                                  float* least) {
+  ExtremesBody<Vector8>(logit, charge, highest, least);
+}
+
 __attribute__((target("avx2"))) void Avx2Scores(
     const ScoringConstants& constants, std::span<const PosteriorTerm> posterior,
     int count, const float* logit, const float* variance, const float* charge,
@@ -152,7 +214,8 @@ __attribute__((target("avx2"))) void Avx2Scores(
              bits, utility);
 }
 
-constexpr ScoringKernel kAvx2 = {Avx2Logits, Avx2Scores, "avx2"};
+constexpr ScoringKernel kAvx2 = {Avx2Logits, Avx2Charges, Avx2Extremes,
+                                 Avx2Scores, "avx2"};
 #endif
 
 }  // namespace

@@ -35,11 +35,33 @@ struct ScoringConstants {
   float least_accuracy;
 };
 
+// What a pair costs in utility, whatever its bits.
+struct ChargeConstants {
+  float base_seconds;
+  float cost;     // utility per currency unit
+  float time;     // currency per second
+  float balance;  // currency per unit of load
+};
+
+// Per-lane arrays that charges are made of, as in LabelerBlock.
+struct ChargeInputs {
+  const float* price_per_answer;
+  const float* price_per_second;
+  const float* time_factor;
+  const float* load;
+};
+
 struct ScoringKernel {
   // logit[i] and variance_out[i] for 64 lanes.
   void (*logits)(std::span<const SkillWeight> loading, const float* mean,
                  const float* variance, float difficulty,
                  float difficulty_variance, float* logit, float* variance_out);
+  // charge[i] for 64 lanes; +infinity from `live` on.
+  void (*charges)(const ChargeConstants& constants, const ChargeInputs& inputs,
+                  int live, float* charge);
+  // The largest logit and the least charge of 64 lanes.
+  void (*extremes)(const float* logit, const float* charge, float* highest,
+                   float* least);
   // accuracy, bits and utility for lanes [0, count), count <= 64; writes up to
   // the next multiple of 16. Arrays have room for 64.
   void (*scores)(const ScoringConstants& constants,

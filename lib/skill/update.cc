@@ -26,6 +26,12 @@ constexpr double kWeight[kPairs] = {
     4.4021210902308528331e-6,  6.1274902599829475405e-8,
     2.4820623623151786456e-10, 1.2578006724379270154e-13};
 
+// The largest share of its variance that one answer may add to a belief.
+constexpr double kMostWidening = 1;
+// A cavity with less of the marginal's precision than this is a bookkeeping
+// error and not a belief.
+constexpr double kImproper = 1e-6;
+
 // L(x) up to the factor 1/K, as a sum of positive parts: 1 - sigma and K q
 // sigma, so that nothing cancels for an oracle's wrong answer.
 ALLOT_SKILL_INLINE double Likelihood(double logit, double classes_times_q) {
@@ -67,17 +73,16 @@ TiltedMoments MatchMoments(double mean, double variance, double difficulty,
 void RemoveSite(std::span<const SiteTerm> site,
                 const SkillUpdateOptions& options,
                 std::span<SkillBelief> beliefs) {
-  const double least_precision = 1 / options.max_variance;
   for (size_t t = 0; t < beliefs.size(); ++t) {
     SkillBelief& belief = beliefs[t];
     // Not 1/s^2 - tau: a term of zeros must leave the belief's bits alone.
     const double left = 1 - site[t].precision * belief.variance;
-    if (!(left > least_precision * belief.variance)) {
+    if (!(left > kImproper)) {
       belief.variance = options.max_variance;
       continue;
     }
     belief.mean = (belief.mean - site[t].shift * belief.variance) / left;
-    belief.variance = belief.variance / left;
+    belief.variance = std::min(belief.variance / left, options.max_variance);
   }
 }
 
@@ -94,7 +99,7 @@ double UpdateSite(const AnswerEvidence& answer,
   const TiltedMoments tilted = MatchMoments(mean, variance, answer.difficulty,
                                             answer.classes, answer.belief);
   const double moved = tilted.mean - mean;
-  const double narrowed = std::max(variance - tilted.variance, 0.0);
+  const double narrowed = variance - tilted.variance;
   for (size_t t = 0; t < cavity.size(); ++t) {
     const SkillBelief& belief = cavity[t];
     const double weight = static_cast<double>(answer.loading[t].weight);
@@ -102,11 +107,13 @@ double UpdateSite(const AnswerEvidence& answer,
         variance > 0 ? weight * belief.variance / variance : 0.0;
     // The marginal this answer should lead to, as a change of the natural
     // parameters of the cavity; written without differences of reciprocals.
-    const double lost = gain * gain * narrowed;
-    const double after =
-        std::max(belief.variance - lost, 1e-9 * belief.variance);
+    const double most = std::max(
+        belief.variance,
+        std::min((1 + kMostWidening) * belief.variance, options.max_variance));
+    const double after = std::clamp(belief.variance - gain * gain * narrowed,
+                                    1e-9 * belief.variance, most);
     SiteTerm target;
-    target.precision = lost / (belief.variance * after);
+    target.precision = (belief.variance - after) / (belief.variance * after);
     target.shift = gain * moved / after + belief.mean * target.precision;
     // Only as much of it as leaves the marginal at min_variance.
     const double room =
@@ -126,7 +133,8 @@ double UpdateSite(const AnswerEvidence& answer,
 void ApplySite(std::span<const SiteTerm> site, std::span<SkillBelief> beliefs) {
   for (size_t t = 0; t < beliefs.size(); ++t) {
     SkillBelief& belief = beliefs[t];
-    const double sum = 1 + site[t].precision * belief.variance;
+    const double sum = std::max(1 + site[t].precision * belief.variance,
+                                1 / (2 + 2 * kMostWidening));
     belief.mean = (belief.mean + site[t].shift * belief.variance) / sum;
     belief.variance = belief.variance / sum;
   }

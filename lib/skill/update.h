@@ -27,12 +27,13 @@
 //          each answer counts exactly once however often it is revised.
 //          The caller's duty: q never includes the answer's own influence, or
 //          beliefs confirm themselves.
-// Bounds   A site's precision is never negative, so no answer makes a belief
-//          wider (where the exact moments would, slightly, only the mean
-//          moves). A marginal is thus at most as wide as its prior, a cavity
-//          always proper, and sites are cut so that they do not narrow a belief
-//          below min_variance. Means move without bound, but only
-//          logarithmically in the number of answers.
+// Bounds   The right answer of a labeler thought poor makes their skill less
+//          certain, not more: a site's precision may be negative. (Cutting it
+//          at 0 costs one to two points of coverage of 90% intervals.) One
+//          answer at most doubles a variance, and none lifts it above
+//          max_variance; variances are positive always. Sites are cut so that
+//          they do not narrow a belief below min_variance. Means move without
+//          bound, but only logarithmically in the number of answers.
 // Shapes   beliefs[t] and site[t] belong to loading[t]: gather the labeler's
 //          loaded skills, update, scatter. Equal lengths, loading not empty.
 // Range    q in [0, 1], K >= 2, beliefs finite with variance > 0. Not checked.
@@ -78,9 +79,9 @@ struct SkillUpdateOptions {
   // No answer narrows a belief below this (logits^2), so that a labeler who
   // changes can still be followed.
   double min_variance = 1e-3;
-  // A cavity that bookkeeping errors left improper or wider than this is set
-  // to it (logits^2). Above every prior variance.
-  double max_variance = 100;
+  // No answer, and no answer's removal, widens a belief above this (logits^2).
+  // At least the widest prior.
+  double max_variance = 25;
   // Share of the new site that UpdateSite() takes; the rest stays the old
   // one. In (0, 1]. Below 1 steadies revisions that depend on each other.
   double damping = 1;
@@ -101,7 +102,7 @@ TiltedMoments MatchMoments(double mean, double variance, double difficulty,
 
 // Marginal -> cavity: takes a site out of the beliefs. A cavity without
 // positive precision (only by bookkeeping errors, such as a site taken out
-// twice) keeps its mean and gets max_variance.
+// twice) keeps the marginal's mean and gets max_variance.
 void RemoveSite(std::span<const SiteTerm> site,
                 const SkillUpdateOptions& options,
                 std::span<SkillBelief> beliefs);
@@ -115,7 +116,8 @@ double UpdateSite(const AnswerEvidence& answer,
                   std::span<const SkillBelief> cavity,
                   std::span<SiteTerm> site);
 
-// Cavity -> marginal: puts a site into the beliefs.
+// Cavity -> marginal: puts a site into the beliefs. A site of negative
+// precision that was made for other beliefs widens these fourfold at most.
 void ApplySite(std::span<const SiteTerm> site, std::span<SkillBelief> beliefs);
 
 // Remove, update, apply. With a site of zeros this is the first, filtering

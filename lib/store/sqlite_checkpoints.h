@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoints in the tables checkpoint and checkpoint_part. A checkpoint may
-// be 100 MB: it is written in parts of 1 MiB, each a commit among those of
+// be 100 MB: it is written in parts of 256 KiB, each a commit among those of
 // Append(), so that no append waits for more than one part, and the write-ahead
 // log never holds more than a few. The last commit makes the new parts valid
 // and the old ones void, all pools at once. The space of void parts is used

@@ -159,7 +159,7 @@ std::map<std::string, std::pair<int64_t, std::string>> AllCheckpoints(
 
 TEST_P(StoreContract, ReplacesCheckpointsByPool) {
   const std::string binary("\0\xff\x01 bytes", 9);
-  const std::string large(5'000'000, 'x');
+  const std::string large(1'500'000, 'x');
   ASSERT_TRUE(store_
                   ->SaveCheckpoints(std::vector<Checkpoint>{
                       {"p", 1, binary}, {"日本", 2, large}, {"e", 3, ""}})

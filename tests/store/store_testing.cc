@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <limits>
 #include <optional>
@@ -251,7 +252,9 @@ std::map<int64_t, std::string> LoadAll(Store& store, int64_t after) {
 }
 
 TemporaryFolder::TemporaryFolder() {
-  std::string name = testing::TempDir() + "/allot_store_XXXXXX";
+  const std::string parent =
+      access("/dev/shm", W_OK) == 0 ? "/dev/shm" : testing::TempDir();
+  std::string name = parent + "/allot_store_XXXXXX";
   path_ = mkdtemp(name.data());
 }
 

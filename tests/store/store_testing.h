@@ -27,7 +27,9 @@ Event AnswersEvent(int batch, int count, const std::string& pool = "p");
 // All events above `after`. Fails the test when Load() does.
 std::map<int64_t, std::string> LoadAll(Store& store, int64_t after = 0);
 
-// A folder of its own for each test, removed at the end.
+// A folder of its own for each test, removed at the end. In memory where there
+// is such a thing: what a sync does to a disk no test here can see, only wait
+// for.
 class TemporaryFolder {
  public:
   TemporaryFolder();
