@@ -44,13 +44,13 @@ ScoreItem ToItem(const FieldPath& path, const v1::ScoreItem& in,
   return out;
 }
 
-v1::ScoreResult::Decision ToProto(Decision decision) {
-  switch (decision) {
-    case Decision::kAccept:
+v1::ScoreResult::Decision ToProto(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kAccept:
       return v1::ScoreResult::DECISION_ACCEPT;
-    case Decision::kCollect:
+    case Verdict::kCollect:
       return v1::ScoreResult::DECISION_COLLECT;
-    case Decision::kEscalate:
+    case Verdict::kEscalate:
       return v1::ScoreResult::DECISION_ESCALATE;
   }
   return v1::ScoreResult::DECISION_UNSPECIFIED;
@@ -85,7 +85,7 @@ absl::StatusOr<ScoreCall> ToScoreCall(const v1::ScoreRequest& in,
 void ToProto(const ScoreSheet& in, const Pool& pool, v1::ScoreResponse* out) {
   const PoolNames names(pool);
   out->mutable_results()->Reserve(static_cast<int>(in.tasks.size()));
-  for (const ScoredTask& task : in.tasks) {
+  for (const TaskConfidence& task : in.tasks) {
     v1::ScoreResult* to = out->add_results();
     to->set_task_id(task.task);
     to->set_label(task.label);
@@ -97,7 +97,7 @@ void ToProto(const ScoreSheet& in, const Pool& pool, v1::ScoreResponse* out) {
     to->set_confidence(task.confidence);
     to->mutable_posterior()->Add(task.posterior.begin(), task.posterior.end());
     to->set_entropy_bits(task.entropy_bits);
-    to->set_decision(ToProto(task.decision));
+    to->set_decision(ToProto(task.verdict));
     to->set_more_answers(task.more_answers);
     to->set_answers(task.answers);
     for (const AnswerContribution& from : task.contributions) {

@@ -15,13 +15,15 @@ constexpr double kSecondsPerDay = 24 * 3600;
 // Sums |weight| to 1, or reports a loading that is 0 everywhere.
 void Normalise(const FieldPath& path, Task* out, Violations& found) {
   double sum = 0;
-  for (const auto& entry : out->loading) sum += std::abs(double{entry.second});
+  for (const SkillWeight& entry : out->loading) {
+    sum += std::abs(double{entry.weight});
+  }
   if (!(sum > 0)) {
     found.Add(path, "must not be 0 for every skill");
     return;
   }
-  for (auto& entry : out->loading) {
-    entry.second = static_cast<float>(entry.second / sum);
+  for (SkillWeight& entry : out->loading) {
+    entry.weight = static_cast<float>(entry.weight / sum);
   }
 }
 
@@ -44,7 +46,7 @@ void ToLoading(const FieldPath& path, const v1::Task& in,
     for (int32_t row = 0; row < num_skills; ++row) {
       const float weight = in.loading_vector(row);
       CheckRange(dense.At(row), weight, -100, 100, found);
-      if (weight != 0) out->loading.emplace_back(row, weight);
+      if (weight != 0) out->loading.push_back({row, weight});
     }
     Normalise(dense, out, found);
   } else if (in.loading_size() > 0) {
@@ -63,13 +65,13 @@ void ToLoading(const FieldPath& path, const v1::Task& in,
         continue;
       }
       CheckRange(entry, weight, -100, 100, found);
-      if (weight != 0) out->loading.emplace_back(row, weight);
+      if (weight != 0) out->loading.push_back({row, weight});
     }
-    std::sort(out->loading.begin(), out->loading.end());
+    std::ranges::sort(out->loading, {}, &SkillWeight::skill);
     if (all_known) Normalise(sparse, out, found);
   } else {
     for (int32_t row = 0; row < num_skills; ++row) {
-      out->loading.emplace_back(row, 1.0F / static_cast<float>(num_skills));
+      out->loading.push_back({row, 1.0f / static_cast<float>(num_skills)});
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -79,6 +80,48 @@ absl::Status WithReason(
   return status;
 }
 
+absl::Status WithFieldOfMessage(absl::Status status) {
+  if (status.code() != absl::StatusCode::kInvalidArgument &&
+      status.code() != absl::StatusCode::kNotFound &&
+      status.code() != absl::StatusCode::kFailedPrecondition) {
+    return status;
+  }
+  if (status.GetPayload(TypeUrl(google::rpc::BadRequest::descriptor()))) {
+    return status;
+  }
+  const absl::string_view message = status.message();
+  const size_t colon = message.find(": ");
+  const absl::string_view path = message.substr(0, colon);
+  if (colon == absl::string_view::npos || path.empty() ||
+      path.find_first_not_of("abcdefghijklmnopqrstuvwxyz_.[]0123456789") !=
+          absl::string_view::npos) {
+    return status;
+  }
+  google::rpc::BadRequest detail;
+  auto* violation = detail.add_field_violations();
+  violation->set_field(std::string(path));
+  violation->set_description(
+      std::string(Cut(message.substr(colon + 2), kMaxMessage)));
+  AddDetail(detail, &status);
+  if (status.code() != absl::StatusCode::kNotFound) return status;
+  const auto names = [&](absl::string_view what) {
+    return absl::StrContains(path.substr(path.rfind('.') + 1), what);
+  };
+  return WithReason(std::move(status),
+                    names("labeler")  ? "LABELER_NOT_FOUND"
+                    : names("task")   ? "TASK_NOT_FOUND"
+                    : names("pool")   ? "POOL_NOT_FOUND"
+                    : names("policy") ? "POLICY_NOT_FOUND"
+                                      : "NOT_FOUND",
+                    {{"field", path}});
+}
+
+absl::Status Explained(absl::Status status) {
+  if (status.ok()) return status;
+  const absl::StatusCode code = status.code();
+  return WithReason(WithFieldOfMessage(std::move(status)), DefaultReason(code));
+}
+
 absl::Status WithRetryAfter(absl::Status status, absl::Duration delay) {
   if (status.ok()) return status;
   google::rpc::RetryInfo info;
@@ -100,7 +143,7 @@ std::string ReasonOf(const absl::Status& status) {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  const absl::Status full = WithReason(status, DefaultReason(status.code()));
+  const absl::Status full = Explained(status);
   google::rpc::Status details;
   details.set_code(static_cast<int>(full.code()));
   details.set_message(std::string(Cut(full.message(), kMaxMessage)));

@@ -26,6 +26,16 @@ absl::Status WithReason(
     std::initializer_list<std::pair<absl::string_view, absl::string_view>>
         metadata = {});
 
+// Details for an error of the engine, whose messages begin with the path of the
+// field they are about ("answers[3].labeler_id: there is no ..."): a BadRequest
+// with that path, and for kNotFound the reason LABELER_NOT_FOUND,
+// TASK_NOT_FOUND or POOL_NOT_FOUND by the field's name.
+absl::Status WithFieldOfMessage(absl::Status status);
+
+// An error with all the details it can have: those above, and the reason of its
+// code if it has none of its own (docs/api.md lists them).
+absl::Status Explained(absl::Status status);
+
 // Adds google.rpc.RetryInfo to an error.
 absl::Status WithRetryAfter(absl::Status status, absl::Duration delay);
 
@@ -35,8 +45,7 @@ void AddDetail(const google::protobuf::Message& detail, absl::Status* status);
 // The reason that WithReason() attached; empty if none.
 std::string ReasonOf(const absl::Status& status);
 
-// Code, message and details. An error without a reason gets the one of its
-// code (docs/api.md lists them). Messages are cut to 1 KiB.
+// Code, message and details of Explained(status). Messages are cut to 1 KiB.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // "OK", "InvalidArgument", ...: the names that go-grpc-middleware's metrics
