@@ -146,10 +146,8 @@ int TaskScorer::Survivors(const BlockLogits& logits, float bar,
   const float needed = bar + least_charge - skill - rounding;
   float least = least_logit_;
   if (needed > 0) {
-    least =
-        std::max(least, constants_.value_of_bit > 0
-                            ? LogitNeededFor(needed / constants_.value_of_bit)
-                            : kInfinity);
+    if (!(constants_.value_of_bit > 0)) return 0;
+    least = std::max(least, LogitNeededFor(needed / constants_.value_of_bit));
   }
   if (logits.highest_logit < least) return 0;
   int count = 0;

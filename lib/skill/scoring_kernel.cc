@@ -38,9 +38,10 @@ ALLOT_SKILL_INLINE void LogitsBody(std::span<const SkillWeight> loading,
       const float* from_variance =
           variance + int64_t{term.skill} * kLanes + first;
       for (int k = 0; k < kVectors; ++k) {
+        const int64_t at = int64_t{k} * kWidth;
         Vector x, y;
-        std::memcpy(&x, from_mean + k * kWidth, sizeof(x));
-        std::memcpy(&y, from_variance + k * kWidth, sizeof(y));
+        std::memcpy(&x, from_mean + at, sizeof(x));
+        std::memcpy(&y, from_variance + at, sizeof(y));
         m[k] = m[k] + x * weight;
         v[k] = v[k] + y * square;
       }
@@ -63,9 +64,9 @@ ALLOT_SKILL_INLINE void ChargesBody(const ChargeConstants& c,
   for (int i = 0; i < kLanes; ++i) {
     const float seconds = c.base_seconds * time_factor[i];
     const float price = per_answer[i] + per_second[i] * seconds;
-    const float sum = c.cost * price + c.time * seconds + c.balance * load[i];
-    charge[i] = i < live ? sum : kInfinity;
+    charge[i] = c.cost * price + c.time * seconds + c.balance * load[i];
   }
+  for (int i = live; i < kLanes; ++i) charge[i] = kInfinity;
 }
 
 template <typename Vector>
