@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -108,6 +109,22 @@ TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
   EXPECT_EQ(Query("SELECT sum(json_valid(loading)) FROM task"), 1);
   EXPECT_EQ(Query("SELECT sum(json_valid(skills)) FROM labeler_update"), 1);
   EXPECT_EQ(Query("SELECT min(json_valid(config)) FROM pool"), 1);
+}
+
+TEST_F(SqliteStoreTest, AnswersEveryQueryOfItsDocumentation) {
+  std::unique_ptr<Store> store = Open();
+  ASSERT_TRUE(store->Append(HardEvents()).ok());
+  std::ifstream file(std::string(ALLOT_DOCS_FOLDER) + "/store.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string fence = "```sql\n";
+  int queries = 0;
+  for (size_t at = text.find(fence); at != std::string::npos;
+       at = text.find(fence, at + 1)) {
+    const size_t begin = at + fence.size();
+    Execute(text.substr(begin, text.find("```", begin) - begin));
+    ++queries;
+  }
+  EXPECT_GE(queries, 8);
 }
 
 TEST_F(SqliteStoreTest, RefusesAFileThatIsNoDatabase) {
