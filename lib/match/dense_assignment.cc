@@ -14,7 +14,6 @@ namespace allot {
 namespace {
 
 using dense::Deadline;
-using dense::kListCapacity;
 using dense::kNever;
 using dense::kNone;
 using dense::kOutside;
@@ -62,8 +61,8 @@ namespace {
 
 // The solver's first state: zero prices and each row's cheapest columns.
 struct Start {
-  std::vector<int32_t> column, cost, size;  // cost is flipped, not shifted
-  std::vector<int64_t> bound;               // flipped; kNever<int64_t>: none
+  // Costs and bounds are flipped, not shifted; kNever where nothing is left.
+  dense::Lists<int64_t> lists;
   int32_t least = std::numeric_limits<int32_t>::max();
   int32_t most = std::numeric_limits<int32_t>::min();
   int32_t rows = 0;  // read before the deadline
@@ -74,10 +73,7 @@ Start ReadMatrix(const DenseProblem& problem, int32_t flip,
   Start start;
   const int32_t rows = static_cast<int32_t>(problem.rows);
   const int32_t columns = static_cast<int32_t>(problem.columns);
-  start.column.resize(int64_t{rows} * kListCapacity);
-  start.cost.resize(int64_t{rows} * kListCapacity);
-  start.size.resize(rows);
-  start.bound.resize(rows);
+  start.lists.Resize(rows);
   dense::Found<int32_t> found;
   for (int32_t i = 0; i < rows; ++i) {
     if ((i & 15) == 0 && deadline.Passed()) return start;
@@ -88,40 +84,47 @@ Start ReadMatrix(const DenseProblem& problem, int32_t flip,
     row.start = dense::RowStart(i, columns);
     bool complete = false;
     dense::FindNearestRaw(row, found, complete, start.least, start.most);
-    const size_t first = size_t{kListCapacity} * i;
-    const int32_t size = static_cast<int32_t>(found.column.size());
-    for (int32_t k = 0; k < size; ++k) {
-      start.column[first + k] = found.column[k];
-      start.cost[first + k] = found.value[k];
-    }
-    start.size[i] = size;
-    start.bound[i] = complete ? kNever<int64_t> : found.bound;
+    dense::Lists<int64_t>& lists = start.lists;
+    const size_t first = lists.kStride * i;
+    lists.size[i] = static_cast<int32_t>(found.column.size());
+    lists.near[i] = dense::WriteList<int32_t>(
+        found, nullptr, &lists.column[first], &lists.cost[first]);
+    lists.bound[i] = complete ? kNever<int64_t> : found.bound;
+    lists.near_floor[i] =
+        std::min<int64_t>(int64_t{found.near} + 1, lists.bound[i]);
     start.rows = i + 1;
   }
   return start;
 }
 
+// Moves lists to another width of price and another base.
+template <typename To, typename From>
+void Rebase(dense::Lists<From>& from, int64_t shift, dense::Lists<To>& to) {
+  to.column = std::move(from.column);
+  to.cost = std::move(from.cost);
+  to.size = std::move(from.size);
+  to.near = std::move(from.near);
+  const auto move = [shift](From value) {
+    return value == kNever<From> ? kNever<To>
+                                 : static_cast<To>(value - shift);
+  };
+  const size_t rows = to.size.size();
+  to.bound.resize(rows);
+  to.near_floor.resize(rows);
+  for (size_t i = 0; i < rows; ++i) {
+    to.bound[i] = move(from.bound[i]);
+    to.near_floor[i] = move(from.near_floor[i]);
+    int32_t* cost = &to.cost[to.kStride * i];
+    // The pad keeps its own value; costs fit by the choice of base.
+    for (int32_t k = 0; k < to.size[i]; ++k)
+      cost[k] = static_cast<int32_t>(cost[k] - shift);
+  }
+}
+
 template <typename Price>
 void Adopt(Start& start, int32_t base, Solver<Price>& solver, int32_t rows,
            int32_t columns) {
-  solver.lists.column = std::move(start.column);
-  solver.lists.cost = std::move(start.cost);
-  solver.lists.size = std::move(start.size);
-  solver.lists.bound.resize(rows);
-  for (int32_t i = 0; i < rows; ++i) {
-    solver.lists.bound[i] = start.bound[i] == kNever<int64_t>
-                                ? kNever<Price>
-                                : static_cast<Price>(start.bound[i] - base);
-    // Costs are at least base, so the difference fits.
-    const size_t first = size_t{kListCapacity} * i;
-    if (base != 0) {
-      for (int32_t k = 0; k < solver.lists.size[i]; ++k) {
-        int32_t& cost = solver.lists.cost[first + k];
-        cost = static_cast<int32_t>(static_cast<uint32_t>(cost) -
-                                    static_cast<uint32_t>(base));
-      }
-    }
-  }
+  Rebase(start.lists, base, solver.lists);
   solver.price.assign(columns, 0);
   solver.column_of_row.assign(rows, kNone);
   solver.row_of_column.assign(columns, kNone);
@@ -129,26 +132,12 @@ void Adopt(Start& start, int32_t base, Solver<Price>& solver, int32_t rows,
 }
 
 // The same state with wider prices; costs lose their shift.
-void Widen(const Solver<int32_t>& from, int32_t base, Solver<int64_t>& to) {
-  to.lists.column = from.lists.column;
-  to.lists.cost = from.lists.cost;
-  to.lists.size = from.lists.size;
-  const size_t rows = from.column_of_row.size();
-  to.lists.bound.resize(rows);
-  to.matched_cost = from.matched_cost;
-  const auto unshift = [base](int32_t cost) {
-    return static_cast<int32_t>(static_cast<uint32_t>(cost) +
-                                static_cast<uint32_t>(base));
-  };
-  for (size_t i = 0; i < rows; ++i) {
-    to.lists.bound[i] = from.lists.bound[i] == kNever<int32_t>
-                            ? kNever<int64_t>
-                            : int64_t{from.lists.bound[i]} + base;
-    to.matched_cost[i] = unshift(to.matched_cost[i]);
-    for (int32_t k = 0; k < to.lists.size[i]; ++k) {
-      int32_t& cost = to.lists.cost[kListCapacity * i + k];
-      cost = unshift(cost);
-    }
+void Widen(Solver<int32_t>& from, int32_t base, Solver<int64_t>& to) {
+  Rebase(from.lists, -int64_t{base}, to.lists);
+  to.matched_cost = std::move(from.matched_cost);
+  for (size_t i = 0; i < to.matched_cost.size(); ++i) {
+    if (from.column_of_row[i] >= 0)
+      to.matched_cost[i] = static_cast<int32_t>(to.matched_cost[i] + int64_t{base});
   }
   to.price.assign(from.price.begin(), from.price.end());
   to.column_of_row = from.column_of_row;
@@ -227,6 +216,39 @@ absl::StatusOr<DenseAssignment> SolveDenseAssignment(
   const int32_t rows = static_cast<int32_t>(problem.rows);
   const int32_t columns = static_cast<int32_t>(problem.columns);
   const Deadline deadline{options.clock, options.deadline_nanos};
+  if (rows == columns && rows > 0 && !problem.unassigned_cost) {
+    std::vector<int32_t> minima(columns, std::numeric_limits<int32_t>::max());
+    int32_t most = std::numeric_limits<int32_t>::min();
+    dense::RowView block{problem.costs.data(), columns, flip, 0, 0};
+    for (int32_t i = 0; i < rows; i += 16) {
+      if (deadline.Passed()) return Unstarted(problem);
+      block.cells = problem.costs.data() + int64_t{columns} * i;
+      dense::ColumnMinima(block, std::min(16, rows - i), minima.data(), most);
+    }
+    const int32_t base = *std::min_element(minima.begin(), minima.end());
+    if (int64_t{most} - base < kNarrowRange) {
+      Solver<int32_t> narrow({problem.costs.data(), rows, columns, flip, base},
+                             kNever<int32_t>, deadline);
+      narrow.price.resize(columns);
+      for (int32_t j = 0; j < columns; ++j) narrow.price[j] = base - minima[j];
+      narrow.column_of_row.assign(rows, kNone);
+      narrow.row_of_column.assign(columns, kNone);
+      narrow.matched_cost.assign(rows, 0);
+      narrow.lists.Resize(rows);
+      for (int32_t i = 0; i < rows; ++i) {
+        if ((i & 15) == 0 && deadline.Passed()) return Unstarted(problem);
+        narrow.Refresh(i);
+      }
+      narrow.work.refreshes = 0;
+      narrow.Run();
+      if (!narrow.overflow) return Report(problem, narrow, flip, base);
+      Solver<int64_t> wide({problem.costs.data(), rows, columns, flip, 0},
+                           kNever<int64_t>, deadline);
+      Widen(narrow, base, wide);
+      wide.Run();
+      return Report(problem, wide, flip, 0);
+    }
+  }
   Start start = ReadMatrix(problem, flip, deadline);
   if (start.rows < rows) return Unstarted(problem);
   if (rows == 0 || columns == 0) start.least = start.most = 0;

@@ -22,7 +22,7 @@ namespace allot::dense {
 template <typename Price>
 inline constexpr Price kNever = Price{1} << (sizeof(Price) * 8 - 2);
 
-inline constexpr int kListCapacity = 24;
+inline constexpr int kListCapacity = 48;
 
 struct RowView {
   const int32_t* cells = nullptr;
@@ -41,7 +41,14 @@ struct Found {
   std::vector<int32_t> order;
   // Every column not found has at least this value; kNever if there is none.
   Price bound = 0;
+  // About a dozen of those found are no dearer than this.
+  Price near = 0;
 };
+
+// minima[j] = least flipped cost of column j in `rows` rows from row.cells on
+// (at most what it was), and `most` the greatest of all.
+void ColumnMinima(const RowView& row, int32_t rows, int32_t* minima,
+                  int32_t& most);
 
 // Finds at most kListCapacity cells of least value. Requires, for int32_t,
 // values in [0, 2^30).
@@ -60,6 +67,43 @@ void FindNearestRaw(const RowView& row, Found<int32_t>& found, bool& complete,
 template <typename Price>
 void FindFrom(const RowView& row, const Price* price, Price floor,
               Found<Price>& found);
+
+// Writes the found cells into a list, price subtracted (null: zero prices),
+// those no dearer than found.near first, and returns the number of those.
+// Pads the list.
+template <typename Price>
+int WriteList(const Found<Price>& found, const Price* price, int32_t* column,
+              int32_t* cost);
+
+template <typename Price>
+struct BestTwo {
+  Price best, second;  // kNever where there is none
+  int at;              // place of the best in the list
+};
+
+// A row's list. Cells from place `near` on have at least the value
+// `near_floor`, so they are looked at only if the nearer ones do not decide.
+// Padded to a multiple of 8 with kPadCost and column 0.
+inline constexpr int32_t kPadCost = int32_t{1} << 30;
+template <typename Price>
+struct ListView {
+  const int32_t* column;
+  const int32_t* cost;
+  int size;
+  int near;
+  Price near_floor;
+};
+
+// The best two of a list's cost + price.
+template <typename Price>
+BestTwo<Price> ListBest(const ListView<Price>& list, const Price* price);
+
+// The listed columns that base + cost + price brings closer than both `limit`
+// and their present distance; the output has room for kListCapacity + 8.
+template <typename Price>
+int Closer(const ListView<Price>& list, const Price* price,
+           const Price* distance, Price base, Price limit, int32_t* out_column,
+           Price* out_distance);
 
 // Whether this machine runs the AVX2 kernels; tests may forbid them.
 bool HasAvx2();

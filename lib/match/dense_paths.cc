@@ -60,6 +60,15 @@ void Solver<Price>::Relax(int32_t i, int32_t j, Price distance) {
   }
 }
 
+template <typename Price>
+void Solver<Price>::RelaxList(int32_t i) {
+  int32_t column[kListCapacity + 8];
+  Price distance[kListCapacity + 8];
+  const int count = Closer(lists.View(i), price.data(), distance_.data(),
+                           row_base_[i], best_, column, distance);
+  for (int k = 0; k < count; ++k) Relax(i, column[k], distance[k]);
+}
+
 // Row i is reached at distance now_ and row_base_[i] = now_ - u[i].
 template <typename Price>
 void Solver<Price>::ScanRow(int32_t i) {
@@ -71,11 +80,7 @@ void Solver<Price>::ScanRow(int32_t i) {
     best_column_ = kOutside;
     best_row_ = i;
   }
-  const size_t first = size_t{kListCapacity} * i;
-  for (int32_t k = 0; k < lists.size[i]; ++k) {
-    const int32_t j = lists.column[first + k];
-    Relax(i, j, base + lists.cost[first + k] + price[j]);
-  }
+  RelaxList(i);
   row_bound_[i] = lists.bound[i];
   row_fresh_[i] = 0;
   // A bound may have fallen behind u[i] (an earlier search read on past it);
@@ -102,11 +107,7 @@ void Solver<Price>::DeepRead(int32_t i) {
     Refresh(i);
     if (lists.bound[i] > bound) {
       bound = lists.bound[i];
-      const size_t first = size_t{kListCapacity} * i;
-      for (int32_t k = 0; k < lists.size[i]; ++k) {
-        const int32_t j = lists.column[first + k];
-        Relax(i, j, base + lists.cost[first + k] + price[j]);
-      }
+      RelaxList(i);
       row_bound_[i] = bound;
       PushRest(i);
       return;

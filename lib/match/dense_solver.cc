@@ -26,49 +26,39 @@ template <typename Price>
 void Solver<Price>::Refresh(int32_t i) {
   ++work.refreshes;
   FindNearest(Row(i), price.data(), found_);
-  const size_t first = size_t{kListCapacity} * i;
-  const int32_t size = static_cast<int32_t>(found_.column.size());
-  for (int32_t k = 0; k < size; ++k) {
-    const int32_t j = found_.column[k];
-    lists.column[first + k] = j;
-    lists.cost[first + k] = static_cast<int32_t>(found_.value[k] - price[j]);
-  }
-  lists.size[i] = size;
+  const size_t first = Lists<Price>::kStride * i;
+  lists.size[i] = static_cast<int32_t>(found_.column.size());
+  lists.near[i] = WriteList(found_, price.data(), &lists.column[first],
+                            &lists.cost[first]);
+  lists.near_floor[i] =
+      found_.near < found_.bound ? found_.near + 1 : found_.bound;
   lists.bound[i] = found_.bound;
 }
 
 template <typename Price>
 typename Solver<Price>::Bid Solver<Price>::ListBest(int32_t i) const {
   Bid bid{kNever<Price>, kNever<Price>, kNone, 0};
-  const size_t first = size_t{kListCapacity} * i;
-  const int32_t* column = &lists.column[first];
-  const int32_t* cost = &lists.cost[first];
-  int32_t at = -1;
-  for (int32_t k = 0; k < lists.size[i]; ++k) {
-    const Price value = cost[k] + price[column[k]];
-    if (value < bid.second) {
-      if (value < bid.best) {
-        bid.second = bid.best;
-        bid.best = value;
-        at = k;
-      } else {
-        bid.second = value;
-      }
-    }
-  }
-  if (at >= 0) {
-    bid.column = column[at];
-    bid.cost = cost[at];
-  }
+  const size_t first = Lists<Price>::kStride * i;
+  if (lists.size[i] == 0) return bid;
+  const BestTwo<Price> two =
+      dense::ListBest(lists.View(i), price.data());
+  bid.best = two.best;
+  bid.second = two.second;
+  bid.column = lists.column[first + two.at];
+  bid.cost = lists.cost[first + two.at];
   return bid;
 }
 
 // The row's best two values over all columns. A fresh list holds at least two
 // columns no dearer than its bound (or all columns), so one refresh is enough.
 template <typename Price>
-typename Solver<Price>::Bid Solver<Price>::BestOf(int32_t i) {
+typename Solver<Price>::Bid Solver<Price>::BestOf(int32_t i, Price least_rise) {
   Bid bid = ListBest(i);
   if (bid.second > lists.bound[i]) {
+    if (least_rise != kNever<Price> && lists.bound[i] - bid.best >= least_rise) {
+      bid.second = lists.bound[i];
+      return bid;
+    }
     Refresh(i);
     bid = ListBest(i);
   }
@@ -95,7 +85,7 @@ void Solver<Price>::Match(int32_t i, int32_t j, int32_t cost) {
 // A listed unmatched column of exactly this value.
 template <typename Price>
 int32_t Solver<Price>::FreeTie(int32_t i, Price value, int32_t& cost) const {
-  const size_t first = size_t{kListCapacity} * i;
+  const size_t first = Lists<Price>::kStride * i;
   for (int32_t k = 0; k < lists.size[i]; ++k) {
     const int32_t j = lists.column[first + k];
     if (row_of_column[j] == kNone &&
@@ -157,6 +147,33 @@ void Solver<Price>::Reduce(Price epsilon, int64_t max_bids,
 }
 
 template <typename Price>
+void Solver<Price>::Auction(Price epsilon, std::vector<int32_t>& free_rows) {
+  std::vector<int32_t> queue;
+  size_t head=0;
+  const Price lr = tune_lazy ? static_cast<Price>(tune_lazyf*static_cast<double>(epsilon)) : kNever<Price>;
+  while (true) {
+    if (head==free_rows.size()) {
+      free_rows.swap(queue); queue.clear(); head=0;
+      if(free_rows.empty()) return;
+    }
+    int32_t i = free_rows[head++];
+    if (Tick()||overflow) { break; }
+    ++work.bids;
+    const Bid bid = BestOf(i, lr);
+    const int32_t j = bid.column;
+    Price second = bid.second;
+    if (second == kNever<Price>) second = bid.best;
+    const Price rise = second - bid.best + epsilon;
+    if (price[j] + rise >= kPriceLimit<Price>) { overflow = true; break; }
+    price[j] += rise;
+    const int32_t displaced = row_of_column[j];
+    Match(i, j, bid.cost);
+    if (displaced != kNone) { column_of_row[displaced] = kNone;
+      if(tune_fifo) queue.push_back(displaced); else free_rows[--head]=displaced; }
+  }
+}
+
+template <typename Price>
 void Solver<Price>::Unmatch(int32_t i) {
   row_of_column[column_of_row[i]] = kNone;
   column_of_row[i] = kNone;
@@ -182,7 +199,7 @@ void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
   {
     std::vector<Price> spread;
     for (int32_t i = 0; i < matrix_.rows; ++i) {
-      const size_t first = size_t{kListCapacity} * i;
+      const size_t first = Lists<Price>::kStride * i;
       Price dearest = 0;
       for (int32_t k = 0; k < lists.size[i]; ++k) {
         dearest = std::max<Price>(
@@ -197,7 +214,7 @@ void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
   }
   for (;; epsilon = std::max<Price>(tune_last, epsilon / tune_ratio)) {
     Loosen(epsilon, free_rows);
-    Reduce(epsilon, std::numeric_limits<int64_t>::max(), free_rows);
+    Auction(epsilon, free_rows);
     if (overflow || expired || epsilon <= tune_last) break;
   }
   Loosen(0, free_rows);
@@ -210,7 +227,7 @@ void Solver<Price>::Run() {
     if (column_of_row[i] == kNone) free_rows.push_back(i);
   const int64_t asked = static_cast<int64_t>(free_rows.size());
   for (int pass = 0; pass < 2; ++pass) {
-    Reduce(0, 2 * asked, free_rows);
+    Reduce(0, tune_cap * asked, free_rows);
     if (overflow || expired) return;
   }
   work.free_after_reduction = static_cast<int64_t>(free_rows.size());

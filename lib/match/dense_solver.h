@@ -22,6 +22,7 @@
 #ifndef ALLOT_LIB_MATCH_DENSE_SOLVER_H_
 #define ALLOT_LIB_MATCH_DENSE_SOLVER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -36,8 +37,9 @@ inline constexpr int32_t kOutside = -2;  // Row content to stay unassigned.
 template <typename Price>
 inline constexpr Price kPriceLimit = Price{1} << (sizeof(Price) * 8 - 3);
 
-inline double tune_start = 1, tune_switch = 0.12;
-inline int tune_ratio = 4, tune_last = 1;
+inline double tune_start = 0.1, tune_switch = 0.12;
+inline int tune_fifo=0, tune_lazy=0; inline double tune_lazyf=1;
+inline int tune_cap = 2, tune_ratio = 5, tune_last = 1;
 
 // Told apart from the clock so that reading it is rare.
 struct Deadline {
@@ -50,10 +52,27 @@ struct Deadline {
 
 template <typename Price>
 struct Lists {
-  // [rows x kListCapacity], padded with column 0 at cost kPad.
+  // [rows x kStride]
   std::vector<int32_t> column, cost;
   std::vector<int32_t> size;
+  std::vector<int32_t> near;  // See ListView.
+  std::vector<Price> near_floor;
+  // Every unlisted column has at least this value, now and later.
   std::vector<Price> bound;
+  static constexpr size_t kStride = kListCapacity + 8;  // Room to write eights.
+
+  void Resize(size_t rows) {
+    column.resize(rows * kStride);
+    cost.resize(rows * kStride);
+    size.resize(rows);
+    near.resize(rows);
+    near_floor.resize(rows);
+    bound.resize(rows);
+  }
+  ListView<Price> View(size_t row) const {
+    return {&column[row * kStride], &cost[row * kStride], size[row], near[row],
+            near_floor[row]};
+  }
 };
 
 // Scrambled, so that rows full of ties spread over the columns.
@@ -120,12 +139,13 @@ class Solver {
   };
 
   // dense_solver.cc
-  Bid BestOf(int32_t i);
+  Bid BestOf(int32_t i, Price least_rise = kNever<Price>);
   Bid ListBest(int32_t i) const;
   void Match(int32_t i, int32_t j, int32_t cost);
   // Auction with epsilon >= 0 for the free rows; gives up rows that would only
   // tie (epsilon = 0) or when more than `max_bids` were made.
   void Reduce(Price epsilon, int64_t max_bids, std::vector<int32_t>& free_rows);
+  void Auction(Price epsilon, std::vector<int32_t>& free_rows);
   void Scale(std::vector<int32_t>& free_rows);
   int32_t FreeTie(int32_t i, Price value, int32_t& cost) const;
   void Unmatch(int32_t i);
@@ -151,6 +171,7 @@ class Solver {
   bool Augment(int32_t free_row);
   void ScanRow(int32_t i);
   void Relax(int32_t i, int32_t j, Price distance);
+  void RelaxList(int32_t i);
   void DeepRead(int32_t i);
   void PushRest(int32_t i);
 
