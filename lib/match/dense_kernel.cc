@@ -15,9 +15,8 @@ namespace allot::dense {
 namespace {
 
 constexpr int kGroups = 32;
-// At least this many cells meet the threshold; on random rows about 18 do.
-constexpr int kTarget = 22;
-// The same for the nearer part of the list.
+// At least this many cells are in the nearer part of a list; on random rows
+// about 12.
 constexpr int kNearTarget = 10;
 // Found cells are cut back to the list's capacity when more than this many
 // have gathered; one block of columns may add kGroups.
@@ -81,12 +80,12 @@ int32_t Collect(const RowView& row, const Value* price, Value floor,
 
 // The kNearTarget-th and the kTarget-th least.
 template <typename Value>
-Value Thresholds(const Value* minima, Value& near) {
+Value Thresholds(const Value* minima, int target, Value& near) {
   Value sorted[kGroups];
   std::copy_n(minima, kGroups, sorted);
   std::sort(sorted, sorted + kGroups);
   near = sorted[kNearTarget - 1];
-  return sorted[kTarget - 1];
+  return sorted[target - 1];
 }
 
 // ---- AVX2 -----------------------------------------------------------------
@@ -118,7 +117,8 @@ ALLOT_AVX2 inline __m256i Lift8(__m256i v, __m256i floor) {
 
 template <Read kRead>
 ALLOT_AVX2 void GroupMinimaAvx2(const RowView& row, const int32_t* price,
-                                int32_t floor, int32_t* minima, int32_t& most) {
+                                int32_t floor, int32_t* minima, int32_t& most,
+                                int32_t* blocks) {
   const __m256i flip = _mm256_set1_epi32(row.flip);
   const __m256i base = _mm256_set1_epi32(row.base);
   const __m256i low = _mm256_set1_epi32(floor);
@@ -134,10 +134,16 @@ ALLOT_AVX2 void GroupMinimaAvx2(const RowView& row, const int32_t* price,
       top = _mm256_max_epi32(top, _mm256_max_epi32(v0, v1));
       top2 = _mm256_max_epi32(top2, _mm256_max_epi32(v2, v3));
     }
-    a = _mm256_min_epi32(a, Lift8<kRead>(v0, low));
-    b = _mm256_min_epi32(b, Lift8<kRead>(v1, low));
-    c = _mm256_min_epi32(c, Lift8<kRead>(v2, low));
-    d = _mm256_min_epi32(d, Lift8<kRead>(v3, low));
+    const __m256i l0 = Lift8<kRead>(v0, low), l1 = Lift8<kRead>(v1, low);
+    const __m256i l2 = Lift8<kRead>(v2, low), l3 = Lift8<kRead>(v3, low);
+    a = _mm256_min_epi32(a, l0);
+    b = _mm256_min_epi32(b, l1);
+    c = _mm256_min_epi32(c, l2);
+    d = _mm256_min_epi32(d, l3);
+    // Each block's least, lane by lane: collecting reads these first.
+    _mm256_storeu_si256(
+        reinterpret_cast<__m256i*>(blocks + j / 4),
+        _mm256_min_epi32(_mm256_min_epi32(l0, l1), _mm256_min_epi32(l2, l3)));
   }
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(minima), a);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(minima + 8), b);
@@ -244,8 +250,8 @@ ALLOT_AVX2 inline int Compress8(__m256i v, __m256i above, int32_t j,
 template <Read kRead>
 ALLOT_AVX2 int32_t CollectAvx2(const RowView& row, const int32_t* price,
                                int32_t floor, int32_t threshold, int32_t begin,
-                               int32_t end, int limit, int32_t* column,
-                               int32_t* kept, int& count) {
+                               int32_t end, int limit, const int32_t* blocks,
+                               int32_t* column, int32_t* kept, int& count) {
   const __m256i flip = _mm256_set1_epi32(row.flip);
   const __m256i base = _mm256_set1_epi32(row.base);
   const __m256i low = _mm256_set1_epi32(floor);
@@ -253,6 +259,11 @@ ALLOT_AVX2 int32_t CollectAvx2(const RowView& row, const int32_t* price,
   int held = count;
   int32_t j = begin;
   for (; j + 32 <= end && held < limit; j += 32) {
+    if (_mm256_movemask_epi8(_mm256_cmpgt_epi32(
+            _mm256_loadu_si256(
+                reinterpret_cast<const __m256i*>(blocks + j / 4)),
+            high)) == -1)
+      continue;
     // Written out: left as loops, the vectors would live in memory.
     const __m256i v0 = Lift8<kRead>(Load8<kRead>(row, price, flip, base, j), low);
     const __m256i v1 = Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 8), low);
@@ -262,9 +273,6 @@ ALLOT_AVX2 int32_t CollectAvx2(const RowView& row, const int32_t* price,
     const __m256i above1 = _mm256_cmpgt_epi32(v1, high);
     const __m256i above2 = _mm256_cmpgt_epi32(v2, high);
     const __m256i above3 = _mm256_cmpgt_epi32(v3, high);
-    const __m256i all = _mm256_and_si256(_mm256_and_si256(above0, above1),
-                                         _mm256_and_si256(above2, above3));
-    if (_mm256_movemask_epi8(all) == -1) continue;
     held += Compress8(v0, above0, j, column + held, kept + held);
     held += Compress8(v1, above1, j + 8, column + held, kept + held);
     held += Compress8(v2, above2, j + 16, column + held, kept + held);
@@ -301,7 +309,8 @@ ALLOT_AVX2 inline int32_t GreatestOfRank(__m256i a, __m256i b, __m256i c,
 }
 
 // Each value's rank by comparing it with all 32: no branch to mispredict.
-ALLOT_AVX2 int32_t ThresholdsAvx2(const int32_t* minima, int32_t& near) {
+ALLOT_AVX2 int32_t ThresholdsAvx2(const int32_t* minima, int target,
+                                  int32_t& near) {
   const auto* in = reinterpret_cast<const __m256i*>(minima);
   const __m256i a = _mm256_loadu_si256(in), b = _mm256_loadu_si256(in + 1);
   const __m256i c = _mm256_loadu_si256(in + 2), d = _mm256_loadu_si256(in + 3);
@@ -314,7 +323,7 @@ ALLOT_AVX2 int32_t ThresholdsAvx2(const int32_t* minima, int32_t& near) {
     rd = _mm256_sub_epi32(rd, _mm256_cmpgt_epi32(d, x));
   }
   near = GreatestOfRank(a, b, c, d, ra, rb, rc, rd, kNearTarget);
-  return GreatestOfRank(a, b, c, d, ra, rb, rc, rd, kTarget);
+  return GreatestOfRank(a, b, c, d, ra, rb, rc, rd, target);
 }
 
 // Lane by lane the best two and where the best is; then across lanes.
@@ -433,31 +442,34 @@ ALLOT_AVX2 int CloserAvx2(const ListView<int32_t>& list, const int32_t* price,
 
 template <Read kRead, typename Value>
 Value Threshold(const RowView& row, const Value* price, Value floor,
-                Value& least, int32_t& most, Value& near) {
+                Value& least, int32_t& most, Value& near, int target,
+                [[maybe_unused]] std::vector<int32_t>& blocks) {
   Value minima[kGroups];
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<Value, int32_t>) {
     if (HasAvx2()) {
-      GroupMinimaAvx2<kRead>(row, price, floor, minima, most);
+      blocks.resize(row.columns / 4 + 8);
+      GroupMinimaAvx2<kRead>(row, price, floor, minima, most, blocks.data());
       least = *std::min_element(minima, minima + kGroups);
-      return ThresholdsAvx2(minima, near);
+      return ThresholdsAvx2(minima, target, near);
     }
   }
 #endif
   GroupMinima<kRead>(row, price, floor, minima, most);
   least = *std::min_element(minima, minima + kGroups);
-  return Thresholds(minima, near);
+  return Thresholds(minima, target, near);
 }
 
 template <Read kRead, typename Value>
 int32_t CollectAny(const RowView& row, const Value* price, Value floor,
                    Value threshold, int32_t begin, int32_t end, int limit,
-                   int32_t* column, Value* kept, int& count) {
+                   const int32_t* blocks, int32_t* column, Value* kept,
+                   int& count) {
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<Value, int32_t>) {
     if (HasAvx2())
       return CollectAvx2<kRead>(row, price, floor, threshold, begin, end, limit,
-                                column, kept, count);
+                                blocks, column, kept, count);
   }
 #endif
   return Collect<kRead>(row, price, floor, threshold, begin, end, limit, column,
@@ -488,10 +500,11 @@ Value Cut(Found<Value>& found, int& count) {
 }
 
 template <Read kRead, typename Value>
-void Find(const RowView& row, const Value* price, Found<Value>& found,
-          bool& complete, int32_t& least, int32_t& most) {
+void Find(const RowView& row, const Value* price, int target,
+          Found<Value>& found, bool& complete, int32_t& least, int32_t& most) {
   Value row_least;
-  Value threshold = Threshold<kRead>(row, price, Value{0}, row_least, most, found.near);
+  Value threshold = Threshold<kRead>(row, price, Value{0}, row_least, most, found.near,
+                                   target, found.blocks);
   if constexpr (kRead == Read::kRaw) least = std::min(least, row_least);
   complete = threshold == kMost<Value>;
   found.column.resize(kGather + 2 * kGroups);
@@ -503,7 +516,8 @@ void Find(const RowView& row, const Value* price, Found<Value>& found,
     int32_t j = begins[part];
     while (j < ends[part]) {
       j = CollectAny<kRead>(row, price, Value{0}, threshold, j, ends[part],
-                            kGather, found.column.data(), found.value.data(),
+                            kGather, found.blocks.data(), found.column.data(),
+                            found.value.data(),
                             count);
       if (count < kGather) break;
       // From here on only a cell cheaper than all that are kept is of use:
@@ -632,10 +646,11 @@ int Closer(const ListView<Price>& list, const Price* price,
 }
 
 template <typename Price>
-void FindNearest(const RowView& row, const Price* price, Found<Price>& found) {
+void FindNearest(const RowView& row, const Price* price, int target,
+                 Found<Price>& found) {
   bool complete;
   int32_t least = 0, most = 0;
-  Find<Read::kPriced>(row, price, found, complete, least, most);
+  Find<Read::kPriced>(row, price, target, found, complete, least, most);
   if (complete) found.bound = kNever<Price>;
 }
 
@@ -657,7 +672,7 @@ void ColumnMinima(const RowView& row, int32_t rows, int32_t* minima,
 
 void FindNearestRaw(const RowView& row, Found<int32_t>& found, bool& complete,
                     int32_t& least, int32_t& most) {
-  Find<Read::kRaw, int32_t>(row, nullptr, found, complete, least, most);
+  Find<Read::kRaw, int32_t>(row, nullptr, kShortTarget, found, complete, least, most);
 }
 
 template <typename Price>
@@ -666,12 +681,13 @@ void FindFrom(const RowView& row, const Price* price, Price floor,
   int32_t most = 0;
   Price least;
   const Price threshold =
-      Threshold<Read::kFloored>(row, price, floor, least, most, found.near);
+      Threshold<Read::kFloored>(row, price, floor, least, most, found.near,
+                                 kLongTarget, found.blocks);
   found.column.resize(row.columns + kGroups);
   found.value.resize(row.columns + kGroups);
   int count = 0;
   CollectAny<Read::kFloored>(row, price, floor, threshold, 0, row.columns,
-                             row.columns + 1, found.column.data(),
+                             row.columns + 1, found.blocks.data(), found.column.data(),
                              found.value.data(), count);
   if (threshold == kMost<Price>) {
     // Cells below the floor were lifted to the same value: leave them out.
@@ -700,8 +716,10 @@ template int Closer(const ListView<int32_t>&, const int32_t*, const int32_t*,
                     int32_t, int32_t, int32_t*, int32_t*);
 template int Closer(const ListView<int64_t>&, const int64_t*, const int64_t*,
                     int64_t, int64_t, int32_t*, int64_t*);
-template void FindNearest(const RowView&, const int32_t*, Found<int32_t>&);
-template void FindNearest(const RowView&, const int64_t*, Found<int64_t>&);
+template void FindNearest(const RowView&, const int32_t*, int,
+                          Found<int32_t>&);
+template void FindNearest(const RowView&, const int64_t*, int,
+                          Found<int64_t>&);
 template void FindFrom(const RowView&, const int32_t*, int32_t,
                        Found<int32_t>&);
 template void FindFrom(const RowView&, const int64_t*, int64_t,

@@ -7,7 +7,7 @@
 // nothing overflows); base makes 32-bit values non-negative.
 //
 // The row is read twice: once for the minima of 32 interleaved groups of
-// columns, of which the kTarget-th least is a threshold that few cells meet,
+// columns, the least few of which give a threshold that few cells meet,
 // and once, now from cache, to collect those cells. An AVX2 and a portable
 // implementation give the same bits; the choice is made at run time.
 #ifndef ALLOT_LIB_MATCH_DENSE_KERNEL_H_
@@ -38,7 +38,7 @@ template <typename Price>
 struct Found {
   std::vector<int32_t> column;
   std::vector<Price> value;  // Price included.
-  std::vector<int32_t> order;
+  std::vector<int32_t> order, blocks;
   // Every column not found has at least this value; kNever if there is none.
   Price bound = 0;
   // About a dozen of those found are no dearer than this.
@@ -50,10 +50,16 @@ struct Found {
 void ColumnMinima(const RowView& row, int32_t rows, int32_t* minima,
                   int32_t& most);
 
+// At least this many cells are found (if the row has them): about 18 and 37 on
+// random rows, where the list may hold more.
+inline constexpr int kShortTarget = 14;
+inline constexpr int kLongTarget = 22;
+
 // Finds at most kListCapacity cells of least value. Requires, for int32_t,
 // values in [0, 2^30).
 template <typename Price>
-void FindNearest(const RowView& row, const Price* price, Found<Price>& found);
+void FindNearest(const RowView& row, const Price* price, int target,
+                 Found<Price>& found);
 
 // The same over raw flipped costs (no price, base ignored), any int32 values.
 // Widens [least, most] to the flipped costs seen. `found.bound` may be

@@ -25,7 +25,7 @@ bool Solver<Price>::Tick() {
 template <typename Price>
 void Solver<Price>::Refresh(int32_t i) {
   ++work.refreshes;
-  FindNearest(Row(i), price.data(), found_);
+  FindNearest(Row(i), price.data(), list_target_, found_);
   const size_t first = Lists<Price>::kStride * i;
   lists.size[i] = static_cast<int32_t>(found_.column.size());
   lists.near[i] = WriteList(found_, price.data(), &lists.column[first],
@@ -194,6 +194,8 @@ void Solver<Price>::Loosen(Price slack, std::vector<int32_t>& free_rows) {
 
 template <typename Price>
 void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
+  // Rows that compete use up their lists: longer ones save readings.
+  list_target_ = kLongTarget;
   // Start where the first bids stand: the spread inside a list.
   Price epsilon = 1;
   {

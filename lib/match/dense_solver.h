@@ -39,7 +39,7 @@ inline constexpr Price kPriceLimit = Price{1} << (sizeof(Price) * 8 - 3);
 
 inline double tune_start = 0.1, tune_switch = 0.12;
 inline int tune_fifo=0, tune_lazy=0; inline double tune_lazyf=1;
-inline int tune_cap = 2, tune_ratio = 5, tune_last = 1;
+inline int tune_cap = 4, tune_ratio = 5, tune_last = 1;
 
 // Told apart from the clock so that reading it is rare.
 struct Deadline {
@@ -183,6 +183,7 @@ class Solver {
   Deadline deadline_;
   int32_t ticks_ = 0;
   Found<Price> found_;
+  int list_target_ = kShortTarget;
 
   // One search.
   std::vector<Price> distance_;      // [columns]; kNever = not reached
