@@ -10,6 +10,8 @@
 #include "absl/strings/str_join.h"
 #include "lib/base/status_macros.h"
 #include "lib/truth/dawid_skene.h"
+#include "lib/truth/glad.h"
+#include "lib/truth/mace.h"
 #include "lib/truth/majority.h"
 #include "lib/truth/wawa.h"
 
@@ -42,6 +44,21 @@ constexpr Method kMethods[] = {
      [](const AnswerSet& answers, std::span<const GoldLabel> gold,
         int threads) {
        return FitDawidSkene(answers, gold, OnThreads(threads));
+     }},
+    {"glad",
+     [](const AnswerSet& answers, std::span<const GoldLabel> gold,
+        int threads) -> absl::StatusOr<Aggregation> {
+       GladOptions options;
+       options.threads = threads;
+       ALLOT_ASSIGN_OR_RETURN(GladFit fit, FitGlad(answers, gold, options));
+       return std::move(fit.aggregation);
+     }},
+    {"mace",
+     [](const AnswerSet& answers, std::span<const GoldLabel> gold,
+        int threads) {
+       MaceOptions options;
+       options.threads = threads;
+       return FitMace(answers, gold, options);
      }},
 };
 

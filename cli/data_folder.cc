@@ -334,4 +334,15 @@ absl::StatusOr<AnswerSet> BuildAnswerSet(const DataFolder& data) {
       data.answers);
 }
 
+absl::StatusOr<NumericAnswerSet> BuildNumericAnswerSet(const DataFolder& data) {
+  if (data.kind != AnswerKind::kNumeric) {
+    return absl::FailedPreconditionError(
+        "the answers are classes; choose a method for classes, or say that "
+        "they are numbers");
+  }
+  return NumericAnswerSet::Build(static_cast<int32_t>(data.tasks.size()),
+                                 static_cast<int32_t>(data.labelers.size()),
+                                 data.measured);
+}
+
 }  // namespace allot

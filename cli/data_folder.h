@@ -18,6 +18,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/truth/answer_set.h"
+#include "lib/truth/numeric_answer_set.h"
 
 namespace allot {
 
@@ -37,16 +38,6 @@ struct ReadOptions {
   std::vector<std::string> classes;
 };
 
-// One answer of a numeric set.
-struct MeasuredAnswer {
-  int32_t task = 0;
-  int32_t labeler = 0;
-  double value = 0;
-};
-struct MeasuredTruth {
-  int32_t task = 0;
-  double value = 0;
-};
 struct ItemPair {
   int32_t left = 0, right = 0;  // rows of DataFolder::items
 };
@@ -58,8 +49,8 @@ struct DataFolder {
 
   std::vector<LabelAnswer> answers;  // categorical, in the order of the file
   std::vector<GoldLabel> truth;
-  std::vector<MeasuredAnswer> measured;  // numeric
-  std::vector<MeasuredTruth> measured_truth;
+  std::vector<NumericAnswer> measured;  // numeric
+  std::vector<NumericGold> measured_truth;
 
   // Per answer; empty if the file has no such column, NaN where it has no
   // value. started_at in seconds of the Unix epoch.
@@ -94,8 +85,9 @@ absl::StatusOr<DataFolder> ReadDataFolder(
 absl::StatusOr<std::vector<GoldLabel>> ReadGold(const std::string& path,
                                                 const DataFolder& data);
 
-// The categorical answers, grouped by task.
+// The answers, grouped by task. kFailedPrecondition for the other kind.
 absl::StatusOr<AnswerSet> BuildAnswerSet(const DataFolder& data);
+absl::StatusOr<NumericAnswerSet> BuildNumericAnswerSet(const DataFolder& data);
 
 }  // namespace allot
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/engine/checkpoint.h"
 
+#include <zlib.h>
+
 #include <bit>
 #include <concepts>
 #include <cstring>
@@ -33,6 +35,11 @@ constexpr uint64_t kMagic = 0x31'30'74'6f'6c'6c'61;  // "allot01"
 
 template <typename T>
 concept Number = std::is_arithmetic_v<T>;
+
+uint32_t Checksum(absl::string_view bytes) {
+  return static_cast<uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
 
 class Writer {
  public:
@@ -348,10 +355,20 @@ std::string SaveCheckpoint(const PoolState& state) {
   Writer writer;
   // The walk is one for both ways; writing leaves the state as it is.
   CheckpointAccess::Walk(writer, const_cast<PoolState&>(state));
-  return std::move(writer).Take();
+  std::string bytes = std::move(writer).Take();
+  const uint32_t sum = Checksum(bytes);
+  bytes.append(reinterpret_cast<const char*>(&sum), sizeof(sum));
+  return bytes;
 }
 
 absl::Status RestoreCheckpoint(absl::string_view bytes, PoolState& state) {
+  uint32_t sum = 0;
+  if (bytes.size() < sizeof(sum)) return absl::DataLossError("checkpoint: cut");
+  std::memcpy(&sum, bytes.data() + bytes.size() - sizeof(sum), sizeof(sum));
+  bytes.remove_suffix(sizeof(sum));
+  if (sum != Checksum(bytes)) {
+    return absl::DataLossError("checkpoint: bytes were damaged");
+  }
   Reader reader(bytes);
   PoolState restored;
   if (!CheckpointAccess::Walk(reader, restored) || !reader.done()) {

@@ -146,19 +146,11 @@ int TaskScorer::Survivors(const BlockLogits& logits, float bar,
   const float needed = bar + least_charge - skill - rounding;
   float least = least_logit_;
   if (needed > 0) {
-    least =
-        std::max(least, constants_.value_of_bit > 0
-                            ? LogitNeededFor(needed / constants_.value_of_bit)
-                            : kInfinity);
+    if (!(constants_.value_of_bit > 0)) return 0;
+    least = std::max(least, LogitNeededFor(needed / constants_.value_of_bit));
   }
   if (logits.highest_logit < least) return 0;
-  int count = 0;
-  for (int i = 0; i < kLanes; ++i) {
-    lanes[count] = static_cast<uint8_t>(i);
-    count += static_cast<int>(logits.logit[i] >= least) &
-             static_cast<int>(logits.charge[i] < kInfinity);
-  }
-  return count;
+  return BestScoringKernel().select(logits.logit, logits.charge, least, lanes);
 }
 
 void TaskScorer::Scores(const BlockLogits& logits, int count,

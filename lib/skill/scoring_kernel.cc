@@ -38,9 +38,10 @@ ALLOT_SKILL_INLINE void LogitsBody(std::span<const SkillWeight> loading,
       const float* from_variance =
           variance + int64_t{term.skill} * kLanes + first;
       for (int k = 0; k < kVectors; ++k) {
+        const int64_t at = int64_t{k} * kWidth;
         Vector x, y;
-        std::memcpy(&x, from_mean + k * kWidth, sizeof(x));
-        std::memcpy(&y, from_variance + k * kWidth, sizeof(y));
+        std::memcpy(&x, from_mean + at, sizeof(x));
+        std::memcpy(&y, from_variance + at, sizeof(y));
         m[k] = m[k] + x * weight;
         v[k] = v[k] + y * square;
       }
@@ -63,9 +64,9 @@ ALLOT_SKILL_INLINE void ChargesBody(const ChargeConstants& c,
   for (int i = 0; i < kLanes; ++i) {
     const float seconds = c.base_seconds * time_factor[i];
     const float price = per_answer[i] + per_second[i] * seconds;
-    const float sum = c.cost * price + c.time * seconds + c.balance * load[i];
-    charge[i] = i < live ? sum : kInfinity;
+    charge[i] = c.cost * price + c.time * seconds + c.balance * load[i];
   }
+  for (int i = live; i < kLanes; ++i) charge[i] = kInfinity;
 }
 
 template <typename Vector>
@@ -89,6 +90,29 @@ ALLOT_SKILL_INLINE void ExtremesBody(const float* logit, const float* charge,
   }
   *highest = most;
   *least = fewest;
+}
+
+// Few lanes pass as a rule: whole chunks are looked at together first.
+ALLOT_SKILL_INLINE int SelectBody(const float* __restrict logit,
+                                  const float* __restrict charge,
+                                  float least_logit,
+                                  uint8_t* __restrict lanes) {
+  int count = 0;
+  for (int first = 0; first < kLanes; first += kChunk) {
+    int32_t passes[kChunk];
+    int32_t any = 0;
+    for (int i = 0; i < kChunk; ++i) {
+      passes[i] = static_cast<int32_t>(logit[first + i] >= least_logit) &
+                  static_cast<int32_t>(charge[first + i] < kInfinity);
+      any |= passes[i];
+    }
+    if (any == 0) continue;
+    for (int i = 0; i < kChunk; ++i) {
+      lanes[count] = static_cast<uint8_t>(first + i);
+      count += passes[i];
+    }
+  }
+  return count;
 }
 
 template <bool kExplore>
@@ -171,6 +195,11 @@ void PlainExtremes(const float* logit, const float* charge, float* highest,
   ExtremesBody<Vector4>(logit, charge, highest, least);
 }
 
+int PlainSelect(const float* logit, const float* charge, float least_logit,
+                uint8_t* lanes) {
+  return SelectBody(logit, charge, least_logit, lanes);
+}
+
 void PlainScores(const ScoringConstants& constants,
                  std::span<const PosteriorTerm> posterior, int count,
                  const float* logit, const float* variance, const float* charge,
@@ -180,7 +209,7 @@ void PlainScores(const ScoringConstants& constants,
 }
 
 constexpr ScoringKernel kPlain = {PlainLogits, PlainCharges, PlainExtremes,
-                                  PlainScores, "plain"};
+                                  PlainSelect, PlainScores,  "plain"};
 
 #if defined(__x86_64__)
 typedef float Vector8 __attribute__((vector_size(32)));
@@ -206,6 +235,13 @@ __attribute__((target("avx2"))) void Avx2Extremes(const float* logit,
   ExtremesBody<Vector8>(logit, charge, highest, least);
 }
 
+__attribute__((target("avx2"))) int Avx2Select(const float* logit,
+                                               const float* charge,
+                                               float least_logit,
+                                               uint8_t* lanes) {
+  return SelectBody(logit, charge, least_logit, lanes);
+}
+
 __attribute__((target("avx2"))) void Avx2Scores(
     const ScoringConstants& constants, std::span<const PosteriorTerm> posterior,
     int count, const float* logit, const float* variance, const float* charge,
@@ -215,7 +251,7 @@ __attribute__((target("avx2"))) void Avx2Scores(
 }
 
 constexpr ScoringKernel kAvx2 = {Avx2Logits, Avx2Charges, Avx2Extremes,
-                                 Avx2Scores, "avx2"};
+                                 Avx2Select, Avx2Scores,  "avx2"};
 #endif
 
 }  // namespace

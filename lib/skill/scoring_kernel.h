@@ -62,6 +62,10 @@ struct ScoringKernel {
   // The largest logit and the least charge of 64 lanes.
   void (*extremes)(const float* logit, const float* charge, float* highest,
                    float* least);
+  // Writes the lanes with logit >= least_logit and a finite charge, in rising
+  // order, and returns how many. `lanes` has room for 64.
+  int (*select)(const float* logit, const float* charge, float least_logit,
+                uint8_t* lanes);
   // accuracy, bits and utility for lanes [0, count), count <= 64; writes up to
   // the next multiple of 16. Arrays have room for 64.
   void (*scores)(const ScoringConstants& constants,

@@ -31,7 +31,7 @@ struct SqliteOptions {
   // refused as if the disk were full. 0: no limit.
   int64_t max_bytes = 0;
   // Files up to this size are checked for damage at open (PRAGMA quick_check,
-  // about a second for each 500 MB); larger ones only as they are read.
+  // about a second for each 400 MB); larger ones only as they are read.
   int64_t check_up_to_bytes = 64 << 20;
 };
 

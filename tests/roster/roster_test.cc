@@ -122,7 +122,7 @@ TEST(Roster, ReadersKeepAConsistentSnapshotWhileAWriterPublishes) {
     for (int32_t row = 0; row < 300; ++row) {
       editor.Edit(row).capacity[Roster::lane(row)] = value;
     }
-    return std::make_shared<const Roster>(std::move(editor).Finish());
+    return std::make_shared<const Roster>(std::move(editor).Finish(1));
   };
   published = set_all(*published.load(), 0);
   std::vector<std::thread> readers;

@@ -164,6 +164,15 @@ TEST_P(Scoring, EveryInstructionSetGivesTheSameBits) {
                    0.3f, 0.1f, logits.logit, logits.variance);
     kernel->scores(constants, posterior, kLanes, logits.logit, logits.variance,
                    logits.charge, scores.accuracy, scores.bits, scores.utility);
+    uint8_t lanes[kLanes];
+    const int count = kernel->select(logits.logit, logits.charge, 0.5f, lanes);
+    int wanted = 0;
+    for (uint8_t i = 0; i < kLanes; ++i) {
+      if (logits.logit[i] < 0.5f) continue;
+      ASSERT_LT(wanted, count);
+      EXPECT_EQ(lanes[wanted++], i);
+    }
+    EXPECT_EQ(wanted, count);
     if (kernel == ScoringKernels().front()) {
       first = logits;
       first_scores = scores;

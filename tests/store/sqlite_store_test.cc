@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "lib/store/sqlite_connection.h"
 #include "lib/store/sqlite_schema.h"
 #include "tests/store/store_testing.h"
@@ -108,6 +110,22 @@ TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
   EXPECT_EQ(Query("SELECT sum(json_valid(loading)) FROM task"), 1);
   EXPECT_EQ(Query("SELECT sum(json_valid(skills)) FROM labeler_update"), 1);
   EXPECT_EQ(Query("SELECT min(json_valid(config)) FROM pool"), 1);
+}
+
+TEST_F(SqliteStoreTest, AnswersEveryQueryOfItsDocumentation) {
+  std::unique_ptr<Store> store = Open();
+  ASSERT_TRUE(store->Append(HardEvents()).ok());
+  std::ifstream file(std::string(ALLOT_DOCS_FOLDER) + "/store.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string fence = "```sql\n";
+  int queries = 0;
+  for (size_t at = text.find(fence); at != std::string::npos;
+       at = text.find(fence, at + 1)) {
+    const size_t begin = at + fence.size();
+    Execute(text.substr(begin, text.find("```", begin) - begin));
+    ++queries;
+  }
+  EXPECT_GE(queries, 8);
 }
 
 TEST_F(SqliteStoreTest, RefusesAFileThatIsNoDatabase) {
@@ -287,6 +305,33 @@ TEST_F(SqliteStoreTest, TellsEachThreadOfAFullDiskWhatBecameOfItsOwnBatch) {
   }
   EXPECT_LT(expected.size(), 240u);
   EXPECT_EQ(LoadAll(*store), expected);
+}
+
+TEST_F(SqliteStoreTest, RecordsASmallBatchBesideOneThatFindsTheDiskFull) {
+  SqliteOptions small;
+  small.max_bytes = 200'000;
+  std::unique_ptr<Store> store = Open(small);
+  ASSERT_TRUE(store->Append(One(0, 600)).ok());
+  // While somebody else writes, the first append waits and the other two
+  // gather behind it: they share a commit.
+  absl::StatusOr<SqliteConnection> other = SqliteConnection::Open(
+      path_, SqliteMode::kReadWrite, absl::ZeroDuration());
+  ASSERT_TRUE(other->Execute("BEGIN IMMEDIATE").ok());
+  std::vector<absl::Status> statuses(3);
+  std::vector<std::thread> threads;
+  for (const int t : {0, 1, 2}) {
+    threads.emplace_back([&, t] {
+      const std::vector<Event> batch = One(t + 1, t == 1 ? 5000 : 1);
+      statuses[t] = store->Append(batch).status();
+    });
+    absl::SleepFor(absl::Milliseconds(30));
+  }
+  ASSERT_TRUE(other->Execute("ROLLBACK").ok());
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(statuses[0].ok()) << statuses[0];
+  EXPECT_EQ(statuses[1].code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(statuses[2].ok()) << statuses[2];
+  EXPECT_EQ(LoadAll(*store).size(), 3u);
 }
 
 TEST_F(SqliteStoreTest, IsUnavailableWhileAnotherProcessWrites) {
