@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/convert_labeler.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -219,14 +220,11 @@ void ToProto(const LabelerInfo& in, const Pool& pool, v1::Labeler* out) {
   if (!labeler.correlation_group.empty()) {
     out->set_correlation_group(labeler.correlation_group);
   }
-  // Log-normal: the median is where the logarithm has its mean, the 95th
-  // percentile 1.645 standard deviations further.
   constexpr double kReferenceSeconds = 30;
-  constexpr double kNormal95 = 1.6448536269514722;
-  const double median = kReferenceSeconds * std::exp(-labeler.log_speed_mean);
   v1::HandlingTime* time = out->mutable_handling_time();
-  ToProto(median, time->mutable_median());
-  ToProto(median * std::exp(kNormal95 * std::sqrt(labeler.log_speed_variance)),
+  ToProto(QuantileSeconds(labeler.speed, kReferenceSeconds, 0.5),
+          time->mutable_median());
+  ToProto(QuantileSeconds(labeler.speed, kReferenceSeconds, 0.95),
           time->mutable_p95());
   out->set_answers(labeler.answers);
   out->set_open_leases(in.open_leases);

@@ -91,9 +91,10 @@ absl::Status Report(const ServerCore& core,
 
 TaskClasses ClassesOf(const Engine& engine, const Pool& pool,
                       absl::string_view task_id) {
-  const std::optional<Task> task = engine.FindTask(pool.id, task_id);
-  if (!task) return DefaultClasses(pool);
-  return {task->label_set, task->num_classes};
+  const absl::StatusOr<std::optional<Task>> task =
+      engine.FindTask(pool.id, task_id);
+  if (!task.ok() || !task->has_value()) return DefaultClasses(pool);
+  return {(*task)->label_set, (*task)->num_classes};
 }
 
 LabelerService::LabelerService(const ServerCore& core)

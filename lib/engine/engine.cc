@@ -246,6 +246,15 @@ absl::StatusOr<LabelerInfo> Engine::GetLabeler(
   return impl_->Describe(*entry, *view->roster, *row);
 }
 
+absl::StatusOr<std::optional<Task>> Engine::FindTask(
+    absl::string_view pool, absl::string_view task) const {
+  ALLOT_ASSIGN_OR_RETURN(const PoolEntry* entry, impl_->Find(pool));
+  const std::shared_lock<std::shared_mutex> lock(entry->state_mutex);
+  const TaskRecord* record = entry->state.FindTask(task);
+  if (record == nullptr) return std::nullopt;
+  return record->spec;
+}
+
 absl::StatusOr<LabelerPage> Engine::ListLabelers(absl::string_view pool,
                                                  int64_t first_row,
                                                  int32_t limit) const {

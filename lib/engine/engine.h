@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -76,6 +77,11 @@ class Engine {
                                            int32_t limit) const;
   absl::StatusOr<LabelerDeletion> DeleteLabelers(
       absl::string_view pool, std::vector<std::string> labelers);
+
+  // The specification that the pool remembers of a task, nullopt if it knows
+  // none of that id: what the labels of an answer mean depends on it.
+  absl::StatusOr<std::optional<Task>> FindTask(absl::string_view pool,
+                                               absl::string_view task) const;
 
   absl::StatusOr<AnswerReceipt> ReportAnswers(AnswerReport report);
 

@@ -4,7 +4,6 @@
 #ifndef ALLOT_LIB_ENGINE_POOL_ENTRY_H_
 #define ALLOT_LIB_ENGINE_POOL_ENTRY_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <shared_mutex>
@@ -14,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "lib/base/mutex.h"
+#include "lib/base/published.h"
 #include "lib/engine/pool_state.h"
 #include "lib/store/store.h"
 
@@ -34,15 +34,15 @@ struct PoolEntry {
   // shared by readers of tasks and leases. A writer reads without it.
   mutable std::shared_mutex state_mutex;
   PoolState state;
-  std::atomic<std::shared_ptr<const PoolView>> view;
+  Published<PoolView> view;
   int64_t checkpoint_sequence = 0;  // of the last checkpoint saved
   int64_t checkpoint_answers = 0;   // answers folded into it
 
-  std::shared_ptr<const PoolView> View() const { return view.load(); }
+  std::shared_ptr<const PoolView> View() const { return view.Get(); }
 
   // Makes what was folded visible. Requires writer, or nobody else about.
   void Publish() {
-    view.store(std::make_shared<const PoolView>(
+    view.Set(std::make_shared<const PoolView>(
         PoolView{state.pool(), state.Publish()}));
   }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "lib/base/published.h"
 #include "lib/base/rng.h"
 
 namespace allot {
@@ -113,8 +114,8 @@ TEST(Roster, TheQualificationFilterHoldsEveryQualification) {
 
 TEST(Roster, ReadersKeepAConsistentSnapshotWhileAWriterPublishes) {
   // Every snapshot keeps the capacities equal; a torn one would not.
-  std::atomic<std::shared_ptr<const Roster>> published{
-      std::make_shared<const Roster>(WithLabelers(300))};
+  Published<Roster> published(
+      std::make_shared<const Roster>(WithLabelers(300)));
   std::atomic<bool> stop{false};
   std::atomic<int> torn{0};
   const auto set_all = [](const Roster& base, int32_t value) {
@@ -124,12 +125,12 @@ TEST(Roster, ReadersKeepAConsistentSnapshotWhileAWriterPublishes) {
     }
     return std::make_shared<const Roster>(std::move(editor).Finish(1));
   };
-  published = set_all(*published.load(), 0);
+  published.Set(set_all(*published.Get(), 0));
   std::vector<std::thread> readers;
   for (int r = 0; r < 2; ++r) {
     readers.emplace_back([&] {
       while (!stop) {
-        const std::shared_ptr<const Roster> roster = published.load();
+        const std::shared_ptr<const Roster> roster = published.Get();
         const int32_t first = roster->block(0).capacity[0];
         for (int32_t row = 0; row < 300; ++row) {
           if (roster->block_of(row).capacity[Roster::lane(row)] != first) {
@@ -140,7 +141,7 @@ TEST(Roster, ReadersKeepAConsistentSnapshotWhileAWriterPublishes) {
     });
   }
   for (int value = 1; value <= 100; ++value) {
-    published = set_all(*published.load(), value);
+    published.Set(set_all(*published.Get(), value));
   }
   stop = true;
   for (std::thread& reader : readers) reader.join();

@@ -528,16 +528,17 @@ TEST(ConvertLabeler, ClearingQualificationsIsNotTheSameAsNotNamingAny) {
   EXPECT_THAT(*updates->front().qualifications, IsEmpty());
 }
 
-TEST(ConvertLabeler, HandlingTimeIsLogNormalAtThirtySeconds) {
+TEST(ConvertLabeler, HandlingTimesAreThoseOfAThirtySecondTask) {
   LabelerInfo info;
-  info.labeler.log_speed_mean = std::log(2.0);  // twice as fast
-  info.labeler.log_speed_variance = 0.25;
+  info.labeler.speed.mean = std::log(2.0);  // twice as fast
   v1::Labeler out;
   ToProto(info, TwoSkills(), &out);
-  EXPECT_EQ(out.handling_time().median().seconds(), 15);
-  const double p95 = static_cast<double>(out.handling_time().p95().seconds()) +
-                     1e-9 * out.handling_time().p95().nanos();
-  EXPECT_THAT(p95, DoubleNear(15 * std::exp(1.6449 * 0.5), 0.01));
+  const auto seconds = [](const google::protobuf::Duration& duration) {
+    return static_cast<double>(duration.seconds()) + 1e-9 * duration.nanos();
+  };
+  EXPECT_THAT(seconds(out.handling_time().median()), DoubleNear(15, 1e-6));
+  EXPECT_THAT(seconds(out.handling_time().p95()),
+              DoubleNear(QuantileSeconds(info.labeler.speed, 30, 0.95), 1e-6));
 }
 
 TEST(ConvertLabeler, APageTokenLeadsToTheNextRow) {
