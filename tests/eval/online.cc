@@ -283,6 +283,7 @@ class OnlineEvaluation {
     std::vector<int> wanted(judged_.size(), 2);
     std::vector<bool> accepted(judged_.size(), false);
     MatrixF posterior = Zeros();
+    posterior.setConstant(1.0F / static_cast<float>(classes()));
     int64_t total = 0;
     for (int round = 0; round < kMaxRounds && !open.empty(); ++round) {
       int64_t came = 0;
@@ -311,6 +312,8 @@ class OnlineEvaluation {
                              PlanAndReport(request, result));
       came += rest;
       total += came;
+      // A task for which nobody was worth her price has nothing to score.
+      std::erase_if(open, [&](size_t place) { return collected_[place] == 0; });
       ALLOT_ASSIGN_OR_RETURN(const auto scores, Score(open, false));
       std::vector<size_t> still;
       for (size_t i = 0; i < open.size(); ++i) {
