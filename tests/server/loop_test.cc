@@ -116,12 +116,14 @@ TEST(Loop, AllocateAnswerScoreAndLearn) {
     answer->set_lease_id(pair.lease().lease_id());
     answer->mutable_handling_time()->set_seconds(12);
   }
-  for (const v1::AnswerResult& result : Report(running, report).results()) {
+  const v1::ReportAnswersResponse first = Report(running, report);
+  for (const v1::AnswerResult& result : first.results()) {
     EXPECT_EQ(result.outcome(), v1::AnswerResult::OUTCOME_RECORDED);
   }
   EXPECT_EQ(Stats(running).open_leases(), 0) << "answers end their leases";
   EXPECT_EQ(Stats(running).answers(), 12);
-  for (const v1::AnswerResult& result : Report(running, report).results()) {
+  const v1::ReportAnswersResponse second = Report(running, report);
+  for (const v1::AnswerResult& result : second.results()) {
     EXPECT_EQ(result.outcome(), v1::AnswerResult::OUTCOME_DUPLICATE);
   }
   report.mutable_answers(0)->set_label_name("cat");
@@ -209,7 +211,8 @@ TEST(Loop, LeasesAreRenewedReleasedAndSkipped) {
   release(2, v1::ReleaseLeasesRequest::REASON_NOT_AGAIN);
   request.clear_lease_duration();
   std::set<std::string> again;
-  for (const v1::Assignment& pair : Allocate(running, request).assignments()) {
+  const v1::AllocateResponse replanned = Allocate(running, request);
+  for (const v1::Assignment& pair : replanned.assignments()) {
     again.insert(pair.task_id());
   }
   EXPECT_TRUE(again.count(plan.assignments(1).task_id()))

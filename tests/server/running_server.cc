@@ -31,7 +31,7 @@ T DetailOf(const grpc::Status& status) {
 ServerOptions RunningServer::TestOptions() {
   ServerOptions options;
   options.listen = "127.0.0.1:0";
-  options.http_listen = "127.0.0.1:0";
+  options.http_listen = "";
   options.store = "memory:";
   options.workers = 2;
   return options;

@@ -22,7 +22,7 @@ namespace allot {
 
 class RunningServer {
  public:
-  // Defaults for tests: free ports, a store in memory.
+  // Defaults for tests: a free port, no HTTP port, a store in memory.
   static ServerOptions TestOptions();
   explicit RunningServer(ServerOptions options = TestOptions());
 
