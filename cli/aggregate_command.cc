@@ -51,11 +51,9 @@ void AddAggregateCommand(CLI::App& app, Invocation& invocation) {
       "Answers are classes, even if they look like numbers");
   command->add_option("--threads", options->threads, "Threads to use")
       ->check(CLI::Range(1, 1024));
-  auto csv = std::make_shared<bool>(false);
-  command->add_flag("--csv", *csv, "Print task,label,confidence as CSV");
-  command->callback([&invocation, options, csv] {
-    invocation.run = [&invocation, options, csv]() -> absl::Status {
-      options->output = *csv              ? OutputFormat::kCsv
+  command->callback([&invocation, options] {
+    invocation.run = [&invocation, options]() -> absl::Status {
+      options->output = invocation.csv    ? OutputFormat::kCsv
                         : invocation.json ? OutputFormat::kJson
                                           : OutputFormat::kTable;
       std::ostringstream error;

@@ -7,10 +7,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/strip.h"
 #include "allot/v1/allocation.pb.h"
 #include "cli/commands.h"
 #include "cli/message_file.h"
@@ -159,11 +157,11 @@ class AnswerImport {
       const auto created =
           client_.Call(client_.labelers(),
                        &v1::LabelerService::Stub::UpsertLabelers, newcomers_);
-      if (!created.ok()) return AtItsLine(created.status(), "labelers[");
+      if (!created.ok()) return Explain(created.status());
     }
     const auto response = client_.Call(
         client_.labelers(), &v1::LabelerService::Stub::ReportAnswers, request_);
-    if (!response.ok()) return AtItsLine(response.status(), "answers[");
+    if (!response.ok()) return Explain(response.status());
     for (int i = 0; i < response->results_size(); ++i) Count(*response, i);
     totals_.acknowledged += request_.answers_size();
     totals_.last_line = lines_.back();
@@ -197,26 +195,18 @@ class AnswerImport {
     }
   }
 
-  // Puts the line of the answer at fault before the server's message.
-  absl::Status AtItsLine(const absl::Status& status,
-                         absl::string_view list) const {
-    const std::string field = FieldAtFault(status);
-    absl::string_view path = field;
-    size_t index = 0;
-    std::string where = options_.file;
-    if (list == "answers[" && absl::ConsumePrefix(&path, list) &&
-        absl::SimpleAtoi(path.substr(0, path.find(']')), &index) &&
-        index < lines_.size()) {
-      absl::StrAppend(&where, ":", lines_[index]);
+  // Names the line of the answer at fault.
+  absl::Status Explain(const absl::Status& status) const {
+    const absl::Status placed =
+        AtItsLine(status, "answers[", options_.file, lines_);
+    if (status.code() != absl::StatusCode::kNotFound ||
+        options_.create_labelers) {
+      return placed;
     }
-    std::string message = absl::StrCat(where, ": ", status.message());
-    if (status.code() == absl::StatusCode::kNotFound &&
-        !options_.create_labelers) {
-      absl::StrAppend(&message,
-                      "\nadd unknown labelers on the way with "
-                      "--create-labelers");
-    }
-    return absl::Status(status.code(), message);
+    return absl::Status(placed.code(),
+                        absl::StrCat(placed.message(),
+                                     "\nadd unknown labelers on the way with "
+                                     "--create-labelers"));
   }
 
   Client& client_;

@@ -33,7 +33,8 @@ constexpr char kServiceConfig[] = R"({"methodConfig": [{
   }}]})";
 
 // What the reader can do about it.
-std::string Advice(const grpc::Status& status, const ClientOptions& options) {
+std::string Advice(const grpc::Status& status, absl::string_view message,
+                   const ClientOptions& options) {
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
       return "start a server with `allotd`, or name another one with --server "
@@ -50,12 +51,15 @@ std::string Advice(const grpc::Status& status, const ClientOptions& options) {
       return "this server does not know the call: is it an allotd of this "
              "version?";
     case grpc::StatusCode::NOT_FOUND:
-      if (absl::StrContains(status.error_message(), "pool")) {
+      if (absl::StrContains(message, "no pool")) {
         return "see `allot pool list`, or make one with `allot pool upsert`";
       }
-      if (absl::StrContains(status.error_message(), "labeler")) {
+      if (absl::StrContains(message, "no labeler")) {
         return "see `allot labelers list`, or add her with `allot labelers "
                "import`";
+      }
+      if (absl::StrContains(message, "no policy")) {
+        return "`allot pool get` shows the pool's policies";
       }
       return "";
     default:
@@ -105,7 +109,8 @@ absl::Status Client::ToAbslStatus(const grpc::Status& status) const {
     message = absl::StrCat("the server failed with gRPC code ",
                            static_cast<int>(status.error_code()));
   }
-  if (const std::string advice = Advice(status, options_); !advice.empty()) {
+  if (const std::string advice = Advice(status, message, options_);
+      !advice.empty()) {
     absl::StrAppend(&message, "\n", advice);
   }
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()),

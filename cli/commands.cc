@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "lib/base/status_macros.h"
 
@@ -60,6 +61,22 @@ absl::StatusOr<google::protobuf::Duration> ParseDurationOption(
   }
   return google::protobuf::util::TimeUtil::NanosecondsToDuration(
       absl::ToInt64Nanoseconds(duration));
+}
+
+absl::Status AtItsLine(const absl::Status& status, absl::string_view list,
+                       const std::string& file,
+                       const std::vector<int64_t>& lines) {
+  const std::string field = FieldAtFault(status);
+  absl::string_view path = field;
+  size_t index = 0;
+  std::string where = file;
+  if (absl::ConsumePrefix(&path, list) &&
+      absl::SimpleAtoi(path.substr(0, path.find(']')), &index) &&
+      index < lines.size()) {
+    absl::StrAppend(&where, ":", lines[index]);
+  }
+  return absl::Status(status.code(),
+                      absl::StrCat(where, ": ", status.message()));
 }
 
 void WarnAboutIgnoredColumns(const std::string& path,

@@ -5,6 +5,7 @@
 #define ALLOT_CLI_COMMANDS_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ namespace allot {
 struct Invocation {
   ClientOptions client;
   bool json = false;  // -o json
+  bool csv = false;   // -o csv, of commands that offer it
   std::function<absl::Status()> run;
 };
 
@@ -46,6 +48,13 @@ void PrintJson(const google::protobuf::Message& message);
 // Errors: kInvalidArgument that names `option`.
 absl::StatusOr<google::protobuf::Duration> ParseDurationOption(
     absl::string_view option, absl::string_view text);
+
+// Puts "file:line: " before an error of the server whose field at fault is an
+// element of `list`, say "answers["; lines[i] is where element i came from.
+// Other errors get the file's name.
+absl::Status AtItsLine(const absl::Status& status, absl::string_view list,
+                       const std::string& file,
+                       const std::vector<int64_t>& lines);
 
 // Says on standard error that some columns of a file were not used.
 void WarnAboutIgnoredColumns(const std::string& path,

@@ -66,21 +66,20 @@ absl::Status ImportLabelers(const Invocation& invocation,
   for (bool more = true; more;) {
     v1::UpsertLabelersRequest request;
     request.set_pool_id(options.pool_id);
-    const std::string first = file->Where();
+    std::vector<int64_t> lines;
     while (more && request.labelers_size() < kChunk) {
       v1::Labeler labeler;
       ALLOT_ASSIGN_OR_RETURN(more, file->Next(labeler));
-      if (more) *request.add_labelers() = std::move(labeler);
+      if (!more) break;
+      *request.add_labelers() = std::move(labeler);
+      lines.push_back(file->line());
     }
     if (request.labelers().empty()) break;
     const auto response = client.Call(
         client.labelers(), &v1::LabelerService::Stub::UpsertLabelers, request);
     if (!response.ok()) {
       bar.Clear();
-      return absl::Status(
-          response.status().code(),
-          absl::StrCat(options.file, ", after ", FormatPlural(count, "labeler"),
-                       ": ", response.status().message()));
+      return AtItsLine(response.status(), "labelers[", options.file, lines);
     }
     count += request.labelers_size();
     total.set_created(total.created() + response->created());

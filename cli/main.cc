@@ -37,9 +37,10 @@ int Main(int argc, char** argv) {
       ->envname("ALLOT_SERVER")
       ->capture_default_str()
       ->type_name("HOST:PORT");
-  app.add_option("-o,--output", format, "How to print: table or json")
+  app.add_option("-o,--output", format,
+                 "How to print: table or json; aggregate also csv")
       ->capture_default_str()
-      ->check(CLI::IsMember({"table", "json"}))
+      ->check(CLI::IsMember({"table", "json", "csv"}))
       ->type_name("FORMAT");
   app.add_option("--timeout", timeout_seconds, "Of one call, seconds")
       ->capture_default_str()
@@ -69,6 +70,11 @@ int Main(int argc, char** argv) {
     return kExitBadInput;
   }
   invocation.json = format == "json";
+  invocation.csv = format == "csv";
+  if (invocation.csv && !app.got_subcommand("aggregate")) {
+    std::cerr << "allot: only aggregate prints CSV; use -o table or json\n";
+    return kExitBadInput;
+  }
   invocation.client.timeout =
       std::chrono::milliseconds(static_cast<int64_t>(timeout_seconds * 1000));
   const absl::Status status = invocation.run();
