@@ -24,8 +24,8 @@
 // Result   Deterministic: the same bits on every machine. Which of several
 //          optima is unspecified.
 // Errors   kInvalidArgument: sizes disagree, rows > columns without
-//          unassigned_cost, 2^24 rows or columns or more, a warm start of
-//          another shape, a changed row out of range.
+//          unassigned_cost, 2^24 rows or columns or more, a changed row out
+//          of range. A warm start of another shape is ignored.
 // Threads  Pure functions, apart from the warm start they are given.
 //
 // Shortest augmenting paths: Jonker and Volgenant (1987),

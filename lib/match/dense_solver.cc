@@ -28,8 +28,8 @@ void Solver<Price>::Refresh(int32_t i) {
   FindNearest(Row(i), price.data(), list_target_, found_);
   const size_t first = Lists<Price>::kStride * i;
   lists.size[i] = static_cast<int32_t>(found_.column.size());
-  lists.near[i] = WriteList(found_, price.data(), &lists.column[first],
-                            &lists.cost[first]);
+  lists.near[i] =
+      WriteList(found_, price.data(), &lists.column[first], &lists.cost[first]);
   lists.near_floor[i] =
       found_.near < found_.bound ? found_.near + 1 : found_.bound;
   lists.bound[i] = found_.bound;
@@ -40,8 +40,7 @@ typename Solver<Price>::Bid Solver<Price>::ListBest(int32_t i) const {
   Bid bid{kNever<Price>, kNever<Price>, kNone, 0};
   const size_t first = Lists<Price>::kStride * i;
   if (lists.size[i] == 0) return bid;
-  const BestTwo<Price> two =
-      dense::ListBest(lists.View(i), price.data());
+  const BestTwo<Price> two = dense::ListBest(lists.View(i), price.data());
   bid.best = two.best;
   bid.second = two.second;
   bid.column = lists.column[first + two.at];
@@ -55,7 +54,8 @@ template <typename Price>
 typename Solver<Price>::Bid Solver<Price>::BestOf(int32_t i, Price least_rise) {
   Bid bid = ListBest(i);
   if (bid.second > lists.bound[i]) {
-    if (least_rise != kNever<Price> && lists.bound[i] - bid.best >= least_rise) {
+    if (least_rise != kNever<Price> &&
+        lists.bound[i] - bid.best >= least_rise) {
       bid.second = lists.bound[i];
       return bid;
     }
@@ -149,27 +149,41 @@ void Solver<Price>::Reduce(Price epsilon, int64_t max_bids,
 template <typename Price>
 void Solver<Price>::Auction(Price epsilon, std::vector<int32_t>& free_rows) {
   std::vector<int32_t> queue;
-  size_t head=0;
-  const Price lr = tune_lazy ? static_cast<Price>(tune_lazyf*static_cast<double>(epsilon)) : kNever<Price>;
+  size_t head = 0;
+  const Price lr =
+      tune_lazy ? static_cast<Price>(tune_lazyf * static_cast<double>(epsilon))
+                : kNever<Price>;
   while (true) {
-    if (head==free_rows.size()) {
-      free_rows.swap(queue); queue.clear(); head=0;
-      if(free_rows.empty()) return;
+    if (head == free_rows.size()) {
+      free_rows.swap(queue);
+      queue.clear();
+      head = 0;
+      if (free_rows.empty()) return;
     }
     int32_t i = free_rows[head++];
-    if (Tick()||overflow) { break; }
+    if (Tick() || overflow) {
+      break;
+    }
     ++work.bids;
     const Bid bid = BestOf(i, lr);
     const int32_t j = bid.column;
     Price second = bid.second;
     if (second == kNever<Price>) second = bid.best;
     const Price rise = second - bid.best + epsilon;
-    if (price[j] + rise >= kPriceLimit<Price>) { overflow = true; break; }
+    if (price[j] + rise >= kPriceLimit<Price>) {
+      overflow = true;
+      break;
+    }
     price[j] += rise;
     const int32_t displaced = row_of_column[j];
     Match(i, j, bid.cost);
-    if (displaced != kNone) { column_of_row[displaced] = kNone;
-      if(tune_fifo) queue.push_back(displaced); else free_rows[--head]=displaced; }
+    if (displaced != kNone) {
+      column_of_row[displaced] = kNone;
+      if (tune_fifo)
+        queue.push_back(displaced);
+      else
+        free_rows[--head] = displaced;
+    }
   }
 }
 
@@ -205,14 +219,15 @@ void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
       Price dearest = 0;
       for (int32_t k = 0; k < lists.size[i]; ++k) {
         dearest = std::max<Price>(
-            dearest,
-            lists.cost[first + k] + price[lists.column[first + k]]);
+            dearest, lists.cost[first + k] + price[lists.column[first + k]]);
       }
       spread.push_back(dearest - ListBest(i).best);
     }
     std::nth_element(spread.begin(), spread.begin() + spread.size() / 2,
                      spread.end());
-    epsilon = std::max<Price>(1, static_cast<Price>(static_cast<double>(spread[spread.size() / 2]) / tune_start));
+    epsilon = std::max<Price>(
+        1, static_cast<Price>(static_cast<double>(spread[spread.size() / 2]) /
+                              tune_start));
   }
   for (;; epsilon = std::max<Price>(tune_last, epsilon / tune_ratio)) {
     Loosen(epsilon, free_rows);
@@ -243,11 +258,20 @@ void Solver<Price>::Run() {
     if (overflow || expired) return;
   }
   work.searches = static_cast<int64_t>(free_rows.size());
-  distance_.assign(matrix_.columns, kNever<Price>);
-  reached_by_.resize(matrix_.columns);
-  row_base_.resize(matrix_.rows);
-  row_bound_.resize(matrix_.rows);
-  row_fresh_.resize(matrix_.rows);
+  PrepareSearch();
+  for (const int32_t i : free_rows) {
+    if (!Augment(i)) return;
+  }
+}
+
+template <typename Price>
+void Solver<Price>::RunWarm() {
+  std::vector<int32_t> free_rows;
+  for (int32_t i = 0; i < matrix_.rows; ++i)
+    if (column_of_row[i] == kNone) free_rows.push_back(i);
+  fillers_ = matrix_.columns > matrix_.rows;
+  work.searches = static_cast<int64_t>(free_rows.size());
+  PrepareSearch();
   for (const int32_t i : free_rows) {
     if (!Augment(i)) return;
   }

@@ -33,12 +33,14 @@ namespace allot::dense {
 
 inline constexpr int32_t kNone = -1;     // Column unmatched; row free.
 inline constexpr int32_t kOutside = -2;  // Row content to stay unassigned.
+inline constexpr int32_t kFiller = -3;   // See Solver::lambda_.
 
 template <typename Price>
 inline constexpr Price kPriceLimit = Price{1} << (sizeof(Price) * 8 - 3);
 
 inline double tune_start = 0.1, tune_switch = 0.12;
-inline int tune_fifo=0, tune_lazy=0; inline double tune_lazyf=1;
+inline int tune_fifo = 0, tune_lazy = 1;
+inline double tune_lazyf = 0;
 inline int tune_cap = 4, tune_ratio = 5, tune_last = 1;
 
 // Told apart from the clock so that reading it is rare.
@@ -117,7 +119,11 @@ class Solver {
   // Matches rows until none is free, or overflow or expired is set; the state
   // is then consistent (matched pairs tight) either way.
   void Run();
+  // The same from prices and pairs of an earlier solve. Requires a complete
+  // matching then, every row's list true now, and a column for every row.
+  void RunWarm();
 
+  void Unmatch(int32_t i);
   // Rebuilds row i's list at today's prices.
   void Refresh(int32_t i);
   // u[i], exact. May refresh the list.
@@ -148,7 +154,6 @@ class Solver {
   void Auction(Price epsilon, std::vector<int32_t>& free_rows);
   void Scale(std::vector<int32_t>& free_rows);
   int32_t FreeTie(int32_t i, Price value, int32_t& cost) const;
-  void Unmatch(int32_t i);
   void Loosen(Price slack, std::vector<int32_t>& free_rows);
   bool Tick();
   RowView Row(int32_t i) const {
@@ -167,6 +172,12 @@ class Solver {
   }
 
   // dense_paths.cc
+  void PrepareSearch();
+  // Where columns outnumber rows: finds lambda_ and spare_.
+  void CountFillers();
+  void ScanFillers();
+  void RaisePrices();
+  void TracePath(int32_t free_row);
   // False if the row could not be matched: overflow or expired is set.
   bool Augment(int32_t free_row);
   void ScanRow(int32_t i);
@@ -185,11 +196,24 @@ class Solver {
   Found<Price> found_;
   int list_target_ = kShortTarget;
 
+  // Where columns outnumber rows, think of columns - rows filler rows of cost 0
+  // that hold the unmatched columns: they make the matrix square, and all of
+  // them act as one. Fillers hold only columns at the least price, lambda. A
+  // search ends at an unmatched column of a higher price, which nobody holds,
+  // or at one of the `spare_` columns at lambda that outnumber the fillers;
+  // when there is none, a filler moves on and the search with it. A solve from
+  // zero prices never needs that: spare columns last as long as free rows.
+  bool fillers_ = false;
+  Price lambda_ = 0;
+  int64_t spare_ = 0;
+  Price filler_distance_ = 0;      // kNever: not reached
+  int32_t filler_column_ = kNone;  // where they were reached
+  bool filler_scanned_ = false;
+
   // One search.
   std::vector<Price> distance_;      // [columns]; kNever = not reached
   std::vector<int32_t> reached_by_;  // [columns]
   std::vector<int32_t> touched_;     // reached columns
-  std::vector<int32_t> scanned_;     // rows
   std::vector<int32_t> zero_stack_;  // reached at the present distance
   std::vector<Event> heap_;
   std::vector<Price> row_base_;     // [rows], distance - u of scanned rows
