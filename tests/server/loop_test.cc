@@ -146,6 +146,27 @@ TEST(Loop, AllocateAnswerScoreAndLearn) {
   EXPECT_EQ(running.Metric("allot_leases_total{outcome=\"granted\"}"), 12);
 }
 
+TEST(Loop, ANameMeansWhatItMeantWhenTheTaskBecameKnown) {
+  RunningServer running;
+  running.AddPool();
+  running.AddLabelers(2, 10, 2);
+  v1::ReportAnswersRequest report;
+  report.set_pool_id("animals");
+  report.add_tasks()->set_task_id("t");
+  report.mutable_tasks(0)->set_label_set("reversed");
+  report.add_answers()->set_task_id("t");
+  report.mutable_answers(0)->set_labeler_id("l0");
+  report.mutable_answers(0)->set_label_name("dog");
+  Report(running, report);
+  report.clear_tasks();  // "dog" is 0 here, though 1 in the pool's first set
+  report.mutable_answers(0)->set_labeler_id("l1");
+  Report(running, report);
+  const v1::ScoreResult score = Score(running, "t");
+  EXPECT_EQ(score.label(), 0);
+  EXPECT_EQ(score.label_name(), "dog");
+  EXPECT_EQ(score.contributions(1).label(), 0);
+}
+
 TEST(Loop, GoldTellsTheGoodFromTheBad) {
   RunningServer running;
   running.AddPool();
