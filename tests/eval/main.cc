@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // allot_eval: how well allot does on folders of real answers. See
 // docs/evaluation.md; tests/eval/run starts a server and calls it.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -112,10 +114,10 @@ class Evaluation {
       Skip(set, "no truth to compare with");
       return;
     }
-    if (!arguments_.json) std::cerr << set << "..." << std::flush;
+    if (isatty(STDERR_FILENO) != 0) std::cerr << set << "..." << std::flush;
     Offline(set, *data);
     if (arguments_.online) Online(set, *data);
-    if (!arguments_.json) std::cerr << "\r\033[K" << std::flush;
+    if (isatty(STDERR_FILENO) != 0) std::cerr << "\r\033[K" << std::flush;
   }
 
   void Offline(const std::string& set, const DataFolder& data) {
