@@ -175,16 +175,20 @@ DenseAssignment Report(const DenseProblem& problem, Solver<Price>& solver,
     const int32_t j = solver.column_of_row[i];
     answer.column_of_row[i] = std::max(j, DenseAssignment::kUnassigned);
     int64_t dual;  // of the flipped cost
-    if (j >= 0) {
+    if (solver.expired) {
+      // Pairs need not be tight and there is no time to read: a bound will do.
+      dual = int64_t{solver.LowerRowDual(i)} - floor + base;
+    } else if (j >= 0) {
       dual = int64_t{solver.matched_cost[i]} + solver.price[j] - floor + base;
-      answer.objective += problem.costs[int64_t{columns} * i + j];
     } else {
       dual = int64_t{solver.RowDual(i)} - floor + base;
-      if (j == kOutside) {
-        answer.objective += *problem.unassigned_cost;
-      } else {
-        ++answer.unreached_rows;
-      }
+    }
+    if (j >= 0) {
+      answer.objective += problem.costs[int64_t{columns} * i + j];
+    } else if (j == kOutside) {
+      answer.objective += *problem.unassigned_cost;
+    } else {
+      ++answer.unreached_rows;
     }
     answer.row_dual[i] = flip == 0 ? dual : -1 - dual;
     answer.bound += answer.row_dual[i];
@@ -194,7 +198,8 @@ DenseAssignment Report(const DenseProblem& problem, Solver<Price>& solver,
         -sign * (static_cast<int64_t>(solver.price[j]) - floor);
     answer.bound += answer.column_dual[j];
   }
-  answer.optimal = answer.unreached_rows == 0;
+  answer.optimal =
+      answer.unreached_rows == 0 && answer.bound == answer.objective;
   answer.stats.bids = solver.work.bids;
   answer.stats.row_readings = solver.work.refreshes + solver.work.deep_reads;
   answer.stats.searches = solver.work.searches;

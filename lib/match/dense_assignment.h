@@ -78,7 +78,8 @@ struct DenseAssignment {
   // Sum of the duals: no complete assignment is better than this.
   int64_t bound = 0;
   // False only if the deadline struck: rows without a column may then be rows
-  // that were not reached. The duals and the bound hold all the same.
+  // that were not reached, and rows with one need not be best served. The
+  // duals and the bound hold all the same.
   bool optimal = false;
   int64_t unreached_rows = 0;
   DenseStats stats;

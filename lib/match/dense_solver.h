@@ -38,11 +38,6 @@ inline constexpr int32_t kFiller = -3;   // See Solver::lambda_.
 template <typename Price>
 inline constexpr Price kPriceLimit = Price{1} << (sizeof(Price) * 8 - 3);
 
-inline double tune_start = 0.1, tune_switch = 0.12;
-inline int tune_fifo = 0, tune_lazy = 1;
-inline double tune_lazyf = 0;
-inline int tune_cap = 4, tune_ratio = 5, tune_last = 1;
-
 // Told apart from the clock so that reading it is rare.
 struct Deadline {
   const Clock* clock = nullptr;
@@ -91,8 +86,6 @@ struct DenseWork {
   int64_t searches = 0;
   int64_t scanned_rows = 0;
   int64_t deep_reads = 0;
-  int64_t free_after_reduction = 0;
-  int64_t free_after_scaling = 0;
   bool scaled = false;
 };
 
@@ -117,7 +110,7 @@ class Solver {
   bool expired = false;
 
   // Matches rows until none is free, or overflow or expired is set; the state
-  // is then consistent (matched pairs tight) either way.
+  // is then consistent: matched pairs are tight, unless it expired.
   void Run();
   // The same from prices and pairs of an earlier solve. Requires a complete
   // matching then, every row's list true now, and a column for every row.
@@ -128,6 +121,8 @@ class Solver {
   void Refresh(int32_t i);
   // u[i], exact. May refresh the list.
   Price RowDual(int32_t i);
+  // At most u[i], without reading the matrix.
+  Price LowerRowDual(int32_t i) const;
 
   bool square() const {
     return matrix_.rows == matrix_.columns && outside_ == kNever<Price>;
@@ -145,12 +140,16 @@ class Solver {
   };
 
   // dense_solver.cc
-  Bid BestOf(int32_t i, Price least_rise = kNever<Price>);
+  // The row's best two over all columns; the second may be a lower bound.
+  Bid BestOf(int32_t i);
   Bid ListBest(int32_t i) const;
   void Match(int32_t i, int32_t j, int32_t cost);
-  // Auction with epsilon >= 0 for the free rows; gives up rows that would only
-  // tie (epsilon = 0) or when more than `max_bids` were made.
-  void Reduce(Price epsilon, int64_t max_bids, std::vector<int32_t>& free_rows);
+  // Row reduction: each free row takes its best column and raises the price
+  // to its second best, at most `max_bids` times. Rows that would only tie stay
+  // free.
+  void Reduce(int64_t max_bids, std::vector<int32_t>& free_rows);
+  // The same with prices raised by a further epsilon, until no row is free;
+  // pairs are then within epsilon of tight.
   void Auction(Price epsilon, std::vector<int32_t>& free_rows);
   void Scale(std::vector<int32_t>& free_rows);
   int32_t FreeTie(int32_t i, Price value, int32_t& cost) const;
