@@ -66,7 +66,6 @@ LabelerUpdate ToUpdate(const FieldPath& path, const v1::Labeler& in,
             entry.Field("skill"),
             absl::StrCat("must be a skill of pool ", Quote(names.pool().id),
                          ", got ", Quote(skill.skill())));
-        continue;
       }
       distinct.Check(i, skill.skill(), found);
       CheckRange(entry.Field("mean"), skill.mean(), -20, 20, found);

@@ -43,32 +43,33 @@ void ToLoading(const FieldPath& path, const v1::Task& in,
                              num_skills, "), got ", in.loading_vector_size()));
       return;
     }
+    bool good = true;
     for (int32_t row = 0; row < num_skills; ++row) {
       const float weight = in.loading_vector(row);
-      CheckRange(dense.At(row), weight, -100, 100, found);
+      good = CheckRange(dense.At(row), weight, -100, 100, found) && good;
       if (weight != 0) out->loading.push_back({row, weight});
     }
-    Normalise(dense, out, found);
+    if (good) Normalise(dense, out, found);
   } else if (in.loading_size() > 0) {
     // A map has no order of its own; violations should have one.
     std::vector<std::pair<absl::string_view, float>> entries(
         in.loading().begin(), in.loading().end());
     std::sort(entries.begin(), entries.end());
-    bool all_known = true;
+    bool good = true;
     for (const auto& [skill, weight] : entries) {
       const FieldPath entry = sparse.Key(skill);
       const int32_t row = names.FindSkill(skill);
       if (row < 0) {
         found.Add(entry, absl::StrCat("must be a skill of pool ",
                                       Quote(names.pool().id)));
-        all_known = false;
+        good = false;
         continue;
       }
-      CheckRange(entry, weight, -100, 100, found);
+      good = CheckRange(entry, weight, -100, 100, found) && good;
       if (weight != 0) out->loading.push_back({row, weight});
     }
     std::ranges::sort(out->loading, {}, &SkillWeight::skill);
-    if (all_known) Normalise(sparse, out, found);
+    if (good) Normalise(sparse, out, found);
   } else {
     for (int32_t row = 0; row < num_skills; ++row) {
       out->loading.push_back({row, 1.0f / static_cast<float>(num_skills)});

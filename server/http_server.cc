@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http_server.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -58,6 +64,24 @@ absl::StatusOr<std::string> Numeric(const std::string& host) {
   return std::string(text);
 }
 
+// Connects to the port and hangs up, after mg_stop() has had time to begin.
+void Visit(const std::string& host, int port) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(port));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  in_addr bound{};
+  if (inet_pton(AF_INET, host.c_str(), &bound) == 1 &&
+      bound.s_addr != htonl(INADDR_ANY)) {
+    to.sin_addr = bound;
+  }
+  const int visitor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  if (visitor < 0) return;
+  (void)connect(visitor, reinterpret_cast<sockaddr*>(&to), sizeof(to));
+  close(visitor);
+}
+
 }  // namespace
 
 absl::StatusOr<HostPort> ParseAddress(absl::string_view address) {
@@ -85,6 +109,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
       "listening_ports",    port.c_str(),      "num_threads", kThreads,
       "request_timeout_ms", kRequestTimeoutMs, nullptr};
   std::unique_ptr<HttpServer> server(new HttpServer(std::move(pages)));
+  server->host_ = *host;
   mg_init_library(0);
   mg_callbacks callbacks{};
   // What civetweb itself has to say about broken requests is of no use to an
@@ -108,7 +133,13 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
 }
 
 HttpServer::~HttpServer() {
-  if (context_ != nullptr) mg_stop(context_);
+  if (context_ != nullptr) {
+    // Civetweb looks up from its listening socket every two seconds only, and
+    // stopping waits for that; a visitor makes it look up at once.
+    std::thread stopping([this] { mg_stop(context_); });
+    Visit(host_, port_);
+    stopping.join();
+  }
   mg_exit_library();
 }
 

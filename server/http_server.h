@@ -45,6 +45,7 @@ class HttpServer {
 
   const std::vector<Page> pages_;
   mg_context* context_ = nullptr;
+  std::string host_;
   int port_ = 0;
 };
 

@@ -28,11 +28,14 @@ absl::Status Upsert(const ServerCore& core,
   ALLOT_ASSIGN_OR_RETURN(Pool pool, ToPool(request.pool()));
   absl::StatusOr<PoolChange> change = core.engine->UpsertPool(std::move(pool));
   if (!change.ok()) {
-    // A store that refuses says so itself; what is left is the pool's history.
-    return change.status().code() == absl::StatusCode::kFailedPrecondition
-               ? WithReason(change.status(), "POOL_CHANGE_FORBIDDEN",
-                            {{"pool_id", request.pool().pool_id()}})
-               : change.status();
+    // The engine names the field that the pool's history forbids to change; a
+    // store that refuses names none.
+    const bool history =
+        change.status().code() == absl::StatusCode::kFailedPrecondition &&
+        absl::StartsWith(change.status().message(), "pool.");
+    return history ? WithReason(change.status(), "POOL_CHANGE_FORBIDDEN",
+                                {{"pool_id", request.pool().pool_id()}})
+                   : change.status();
   }
   ToProto(*change->pool, response->mutable_pool());
   response->set_created(change->created);

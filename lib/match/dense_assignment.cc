@@ -48,8 +48,13 @@ absl::Status Validate(const DenseProblem& problem) {
 
 }  // namespace
 
+// A solved problem in 32-bit prices, all rows assigned; the least price is 0.
 struct DenseWarmStart::State {
   bool ready = false;
+  int64_t rows = 0, columns = 0;
+  int32_t flip = 0, base = 0;
+  dense::Lists<int32_t> lists;
+  std::vector<int32_t> price, column_of_row, row_of_column, matched_cost;
 };
 
 DenseWarmStart::DenseWarmStart() : state_(std::make_unique<State>()) {}
@@ -105,8 +110,7 @@ void Rebase(dense::Lists<From>& from, int64_t shift, dense::Lists<To>& to) {
   to.size = std::move(from.size);
   to.near = std::move(from.near);
   const auto move = [shift](From value) {
-    return value == kNever<From> ? kNever<To>
-                                 : static_cast<To>(value - shift);
+    return value == kNever<From> ? kNever<To> : static_cast<To>(value - shift);
   };
   const size_t rows = to.size.size();
   to.bound.resize(rows);
@@ -137,12 +141,21 @@ void Widen(Solver<int32_t>& from, int32_t base, Solver<int64_t>& to) {
   to.matched_cost = std::move(from.matched_cost);
   for (size_t i = 0; i < to.matched_cost.size(); ++i) {
     if (from.column_of_row[i] >= 0)
-      to.matched_cost[i] = static_cast<int32_t>(to.matched_cost[i] + int64_t{base});
+      to.matched_cost[i] =
+          static_cast<int32_t>(to.matched_cost[i] + int64_t{base});
   }
   to.price.assign(from.price.begin(), from.price.end());
   to.column_of_row = from.column_of_row;
   to.row_of_column = from.row_of_column;
   to.work = from.work;
+}
+
+// Where every row needs a column, prices are fixed up to a constant: the least
+// one, which every unmatched column has, is to be 0.
+template <typename Price>
+Price LeastPrice(const DenseProblem& problem, const Solver<Price>& solver) {
+  if (problem.unassigned_cost || solver.price.empty()) return 0;
+  return *std::min_element(solver.price.begin(), solver.price.end());
 }
 
 // Reads the answer off a solver, in the caller's own sign and units.
@@ -157,24 +170,25 @@ DenseAssignment Report(const DenseProblem& problem, Solver<Price>& solver,
   answer.column_dual.resize(columns);
   // Flipped costs are -1 - cost: undo the -1 in the row's dual.
   const int64_t sign = flip == 0 ? 1 : -1;
-  // A square matrix fixes prices up to a constant: make the least one 0.
-  Price floor = 0;
-  if (solver.square() && columns > 0)
-    floor = *std::min_element(solver.price.begin(), solver.price.end());
+  const Price floor = LeastPrice(problem, solver);
   for (int32_t i = 0; i < rows; ++i) {
     const int32_t j = solver.column_of_row[i];
     answer.column_of_row[i] = std::max(j, DenseAssignment::kUnassigned);
     int64_t dual;  // of the flipped cost
-    if (j >= 0) {
+    if (solver.expired) {
+      // Pairs need not be tight and there is no time to read: a bound will do.
+      dual = int64_t{solver.LowerRowDual(i)} - floor + base;
+    } else if (j >= 0) {
       dual = int64_t{solver.matched_cost[i]} + solver.price[j] - floor + base;
-      answer.objective += problem.costs[int64_t{columns} * i + j];
     } else {
       dual = int64_t{solver.RowDual(i)} - floor + base;
-      if (j == kOutside) {
-        answer.objective += *problem.unassigned_cost;
-      } else {
-        ++answer.unreached_rows;
-      }
+    }
+    if (j >= 0) {
+      answer.objective += problem.costs[int64_t{columns} * i + j];
+    } else if (j == kOutside) {
+      answer.objective += *problem.unassigned_cost;
+    } else {
+      ++answer.unreached_rows;
     }
     answer.row_dual[i] = flip == 0 ? dual : -1 - dual;
     answer.bound += answer.row_dual[i];
@@ -184,7 +198,8 @@ DenseAssignment Report(const DenseProblem& problem, Solver<Price>& solver,
         -sign * (static_cast<int64_t>(solver.price[j]) - floor);
     answer.bound += answer.column_dual[j];
   }
-  answer.optimal = answer.unreached_rows == 0;
+  answer.optimal =
+      answer.unreached_rows == 0 && answer.bound == answer.objective;
   answer.stats.bids = solver.work.bids;
   answer.stats.row_readings = solver.work.refreshes + solver.work.deep_reads;
   answer.stats.searches = solver.work.searches;
@@ -207,81 +222,204 @@ DenseAssignment Unstarted(const DenseProblem& problem) {
   return answer;
 }
 
-}  // namespace
-
-absl::StatusOr<DenseAssignment> SolveDenseAssignment(
-    const DenseProblem& problem, const DenseOptions& options) {
-  ALLOT_RETURN_IF_ERROR(Validate(problem));
-  const int32_t flip = problem.maximise ? -1 : 0;
-  const int32_t rows = static_cast<int32_t>(problem.rows);
-  const int32_t columns = static_cast<int32_t>(problem.columns);
-  const Deadline deadline{options.clock, options.deadline_nanos};
-  if (rows == columns && rows > 0 && !problem.unassigned_cost) {
-    std::vector<int32_t> minima(columns, std::numeric_limits<int32_t>::max());
-    int32_t most = std::numeric_limits<int32_t>::min();
-    dense::RowView block{problem.costs.data(), columns, flip, 0, 0};
-    for (int32_t i = 0; i < rows; i += 16) {
-      if (deadline.Passed()) return Unstarted(problem);
-      block.cells = problem.costs.data() + int64_t{columns} * i;
-      dense::ColumnMinima(block, std::min(16, rows - i), minima.data(), most);
-    }
-    const int32_t base = *std::min_element(minima.begin(), minima.end());
-    if (int64_t{most} - base < kNarrowRange) {
-      Solver<int32_t> narrow({problem.costs.data(), rows, columns, flip, base},
-                             kNever<int32_t>, deadline);
-      narrow.price.resize(columns);
-      for (int32_t j = 0; j < columns; ++j) narrow.price[j] = base - minima[j];
-      narrow.column_of_row.assign(rows, kNone);
-      narrow.row_of_column.assign(columns, kNone);
-      narrow.matched_cost.assign(rows, 0);
-      narrow.lists.Resize(rows);
-      for (int32_t i = 0; i < rows; ++i) {
-        if ((i & 15) == 0 && deadline.Passed()) return Unstarted(problem);
-        narrow.Refresh(i);
-      }
-      narrow.work.refreshes = 0;
-      narrow.Run();
-      if (!narrow.overflow) return Report(problem, narrow, flip, base);
-      Solver<int64_t> wide({problem.costs.data(), rows, columns, flip, 0},
-                           kNever<int64_t>, deadline);
-      Widen(narrow, base, wide);
-      wide.Run();
-      return Report(problem, wide, flip, 0);
-    }
+// Leaves what the next solve can use, or nothing.
+void Keep(const DenseProblem& problem, Solver<int32_t>& solver, int32_t flip,
+          int32_t base, DenseWarmStart::State& state) {
+  state.ready = !solver.expired && !problem.unassigned_cost;
+  if (!state.ready) return;
+  state.rows = problem.rows;
+  state.columns = problem.columns;
+  state.flip = flip;
+  state.base = base;
+  state.lists = std::move(solver.lists);
+  state.price = std::move(solver.price);
+  state.column_of_row = std::move(solver.column_of_row);
+  state.row_of_column = std::move(solver.row_of_column);
+  state.matched_cost = std::move(solver.matched_cost);
+  if (state.price.empty()) return;
+  const int32_t floor =
+      *std::min_element(state.price.begin(), state.price.end());
+  for (int32_t& price : state.price) price -= floor;
+  for (size_t i = 0; i < state.lists.size.size(); ++i) {
+    for (int32_t* value : {&state.lists.bound[i], &state.lists.near_floor[i]})
+      if (*value != kNever<int32_t>) *value -= floor;
   }
-  Start start = ReadMatrix(problem, flip, deadline);
-  if (start.rows < rows) return Unstarted(problem);
-  if (rows == 0 || columns == 0) start.least = start.most = 0;
+}
+
+// Whether the changed rows' costs still fit the 32-bit state.
+bool Fits(const DenseProblem& problem, const DenseWarmStart::State& state,
+          std::span<const int32_t> changed_rows) {
+  for (const int32_t i : changed_rows) {
+    const int32_t* row = problem.costs.data() + problem.columns * i;
+    int32_t least = row[0] ^ state.flip, most = least;
+    for (int64_t j = 1; j < problem.columns; ++j) {
+      least = std::min(least, row[j] ^ state.flip);
+      most = std::max(most, row[j] ^ state.flip);
+    }
+    if (least < state.base || int64_t{most} - state.base >= kNarrowRange)
+      return false;
+  }
+  return true;
+}
+
+// The solve's parts that do not depend on the width of prices.
+class Run {
+ public:
+  Run(const DenseProblem& problem, const DenseOptions& options)
+      : problem_(problem),
+        options_(options),
+        deadline_{options.clock, options.deadline_nanos},
+        flip_(problem.maximise ? -1 : 0),
+        rows_(static_cast<int32_t>(problem.rows)),
+        columns_(static_cast<int32_t>(problem.columns)) {}
+
+  DenseAssignment Solve();
+
+ private:
+  std::optional<DenseAssignment> Warm(DenseWarmStart::State& state);
+  // From column minima; nothing if the costs are too far apart.
+  std::optional<DenseAssignment> Square();
+  DenseAssignment General();
+
+  Solver<int32_t> Narrow(int32_t base) const {
+    Solver<int32_t> solver(
+        {problem_.costs.data(), rows_, columns_, flip_, base},
+        problem_.unassigned_cost
+            ? static_cast<int32_t>(int64_t{*problem_.unassigned_cost ^ flip_} -
+                                   base)
+            : kNever<int32_t>,
+        deadline_);
+    return solver;
+  }
+  Solver<int64_t> Wide() const {
+    return Solver<int64_t>({problem_.costs.data(), rows_, columns_, flip_, 0},
+                           problem_.unassigned_cost
+                               ? int64_t{*problem_.unassigned_cost ^ flip_}
+                               : kNever<int64_t>,
+                           deadline_);
+  }
+  // Answers for a solver that has run, or goes on with wider prices.
+  DenseAssignment Finish(Solver<int32_t>& narrow, int32_t base);
+
+  const DenseProblem& problem_;
+  const DenseOptions& options_;
+  const Deadline deadline_;
+  const int32_t flip_, rows_, columns_;
+};
+
+DenseAssignment Run::Finish(Solver<int32_t>& narrow, int32_t base) {
+  if (!narrow.overflow) {
+    DenseAssignment answer = Report(problem_, narrow, flip_, base);
+    if (options_.warm_start != nullptr)
+      Keep(problem_, narrow, flip_, base, options_.warm_start->state());
+    return answer;
+  }
+  Solver<int64_t> wide = Wide();
+  Widen(narrow, base, wide);
+  wide.Run();
+  return Report(problem_, wide, flip_, 0);
+}
+
+std::optional<DenseAssignment> Run::Warm(DenseWarmStart::State& state) {
+  if (!Fits(problem_, state, options_.changed_rows)) return std::nullopt;
+  Solver<int32_t> solver = Narrow(state.base);
+  solver.lists = std::move(state.lists);
+  solver.price = std::move(state.price);
+  solver.column_of_row = std::move(state.column_of_row);
+  solver.row_of_column = std::move(state.row_of_column);
+  solver.matched_cost = std::move(state.matched_cost);
+  for (const int32_t i : options_.changed_rows) {
+    if (solver.column_of_row[i] != kNone) solver.Unmatch(i);
+    solver.Refresh(i);
+  }
+  solver.RunWarm();
+  if (solver.overflow) return std::nullopt;
+  DenseAssignment answer = Finish(solver, state.base);
+  answer.stats.warm = true;
+  return answer;
+}
+
+std::optional<DenseAssignment> Run::Square() {
+  std::vector<int32_t> minima(columns_, std::numeric_limits<int32_t>::max());
+  int32_t most = std::numeric_limits<int32_t>::min();
+  constexpr int32_t kBlock = 16;
+  for (int32_t i = 0; i < rows_; i += kBlock) {
+    if (deadline_.Passed()) return Unstarted(problem_);
+    const dense::RowView block{problem_.costs.data() + int64_t{columns_} * i,
+                               columns_, flip_, 0, 0};
+    dense::ColumnMinima(block, std::min(kBlock, rows_ - i), minima.data(),
+                        most);
+  }
+  const int32_t base = *std::min_element(minima.begin(), minima.end());
+  if (int64_t{most} - base >= kNarrowRange) return std::nullopt;
+  Solver<int32_t> solver = Narrow(base);
+  solver.price.resize(columns_);
+  for (int32_t j = 0; j < columns_; ++j) solver.price[j] = base - minima[j];
+  solver.column_of_row.assign(rows_, kNone);
+  solver.row_of_column.assign(columns_, kNone);
+  solver.matched_cost.assign(rows_, 0);
+  solver.lists.Resize(rows_);
+  for (int32_t i = 0; i < rows_; ++i) {
+    if (i % kBlock == 0 && deadline_.Passed()) return Unstarted(problem_);
+    solver.Refresh(i);
+  }
+  solver.work.refreshes = 0;
+  solver.Run();
+  return Finish(solver, base);
+}
+
+DenseAssignment Run::General() {
+  Start start = ReadMatrix(problem_, flip_, deadline_);
+  if (start.rows < rows_) return Unstarted(problem_);
+  if (problem_.costs.empty()) start.least = start.most = 0;
   // The price of staying outside takes part in the range of values.
-  int64_t least = start.least, most = start.most, outside = 0;
-  if (problem.unassigned_cost) {
-    outside = int64_t{*problem.unassigned_cost ^ flip};
+  int64_t least = start.least, most = start.most;
+  if (problem_.unassigned_cost) {
+    const int64_t outside = *problem_.unassigned_cost ^ flip_;
     least = std::min(least, outside);
     most = std::max(most, outside);
   }
   if (most - least < kNarrowRange) {
     const int32_t base = static_cast<int32_t>(least);
-    Solver<int32_t> narrow({problem.costs.data(), rows, columns, flip, base},
-                           problem.unassigned_cost
-                               ? static_cast<int32_t>(outside - base)
-                               : kNever<int32_t>,
-                           deadline);
-    Adopt(start, base, narrow, rows, columns);
+    Solver<int32_t> narrow = Narrow(base);
+    Adopt(start, base, narrow, rows_, columns_);
     narrow.Run();
-    if (!narrow.overflow) return Report(problem, narrow, flip, base);
-    Solver<int64_t> wide({problem.costs.data(), rows, columns, flip, 0},
-                         problem.unassigned_cost ? outside : kNever<int64_t>,
-                         deadline);
-    Widen(narrow, base, wide);
-    wide.Run();
-    return Report(problem, wide, flip, 0);
+    return Finish(narrow, base);
   }
-  Solver<int64_t> wide({problem.costs.data(), rows, columns, flip, 0},
-                       problem.unassigned_cost ? outside : kNever<int64_t>,
-                       deadline);
-  Adopt(start, 0, wide, rows, columns);
+  Solver<int64_t> wide = Wide();
+  Adopt(start, 0, wide, rows_, columns_);
   wide.Run();
-  return Report(problem, wide, flip, 0);
+  return Report(problem_, wide, flip_, 0);
+}
+
+DenseAssignment Run::Solve() {
+  if (options_.warm_start != nullptr && options_.warm_start->state().ready) {
+    DenseWarmStart::State& state = options_.warm_start->state();
+    state.ready = false;
+    if (state.rows == rows_ && state.columns == columns_ &&
+        state.flip == flip_ && !problem_.unassigned_cost && rows_ > 0) {
+      if (auto answer = Warm(state)) return *std::move(answer);
+    }
+  }
+  if (rows_ == columns_ && rows_ > 0 && !problem_.unassigned_cost) {
+    if (auto answer = Square()) return *std::move(answer);
+  }
+  return General();
+}
+
+}  // namespace
+
+absl::StatusOr<DenseAssignment> SolveDenseAssignment(
+    const DenseProblem& problem, const DenseOptions& options) {
+  ALLOT_RETURN_IF_ERROR(Validate(problem));
+  for (size_t k = 0; k < options.changed_rows.size(); ++k) {
+    const int32_t i = options.changed_rows[k];
+    if (i < 0 || i >= problem.rows) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "changed_rows[", k, "]: want [0, ", problem.rows, "), got ", i));
+    }
+  }
+  return Run(problem, options).Solve();
 }
 
 }  // namespace allot

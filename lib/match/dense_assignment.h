@@ -24,8 +24,8 @@
 // Result   Deterministic: the same bits on every machine. Which of several
 //          optima is unspecified.
 // Errors   kInvalidArgument: sizes disagree, rows > columns without
-//          unassigned_cost, 2^24 rows or columns or more, a warm start of
-//          another shape, a changed row out of range.
+//          unassigned_cost, 2^24 rows or columns or more, a changed row out
+//          of range. A warm start of another shape is ignored.
 // Threads  Pure functions, apart from the warm start they are given.
 //
 // Shortest augmenting paths: Jonker and Volgenant (1987),
@@ -78,7 +78,8 @@ struct DenseAssignment {
   // Sum of the duals: no complete assignment is better than this.
   int64_t bound = 0;
   // False only if the deadline struck: rows without a column may then be rows
-  // that were not reached. The duals and the bound hold all the same.
+  // that were not reached, and rows with one need not be best served. The
+  // duals and the bound hold all the same.
   bool optimal = false;
   int64_t unreached_rows = 0;
   DenseStats stats;

@@ -209,13 +209,11 @@ ALLOT_AVX2 int32_t ColumnMinimaAvx2(const RowView& row, int32_t rows,
           flip);
       __m256i* out = reinterpret_cast<__m256i*>(minima + j);
       _mm256_storeu_si256(
-          out, _mm256_min_epi32(
-                   _mm256_loadu_si256(out),
-                   _mm256_min_epi32(_mm256_min_epi32(a, b),
-                                    _mm256_min_epi32(c, d))));
-      top = _mm256_max_epi32(top,
-                             _mm256_max_epi32(_mm256_max_epi32(a, b),
-                                              _mm256_max_epi32(c, d)));
+          out, _mm256_min_epi32(_mm256_loadu_si256(out),
+                                _mm256_min_epi32(_mm256_min_epi32(a, b),
+                                                 _mm256_min_epi32(c, d))));
+      top = _mm256_max_epi32(top, _mm256_max_epi32(_mm256_max_epi32(a, b),
+                                                   _mm256_max_epi32(c, d)));
     }
     for (; j < row.columns; ++j) {
       for (int k = 0; k < 4; ++k) {
@@ -236,8 +234,8 @@ ALLOT_AVX2 int32_t ColumnMinimaAvx2(const RowView& row, int32_t rows,
 ALLOT_AVX2 inline int Compress8(__m256i v, __m256i above, int32_t j,
                                 int32_t* column, int32_t* kept) {
   const uint32_t hits =
-      0xffu & ~static_cast<uint32_t>(
-                  _mm256_movemask_ps(_mm256_castsi256_ps(above)));
+      0xffu &
+      ~static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(above)));
   const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64(
       reinterpret_cast<const __m128i*>(&kCompress.order[hits])));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(kept),
@@ -265,10 +263,14 @@ ALLOT_AVX2 int32_t CollectAvx2(const RowView& row, const int32_t* price,
             high)) == -1)
       continue;
     // Written out: left as loops, the vectors would live in memory.
-    const __m256i v0 = Lift8<kRead>(Load8<kRead>(row, price, flip, base, j), low);
-    const __m256i v1 = Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 8), low);
-    const __m256i v2 = Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 16), low);
-    const __m256i v3 = Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 24), low);
+    const __m256i v0 =
+        Lift8<kRead>(Load8<kRead>(row, price, flip, base, j), low);
+    const __m256i v1 =
+        Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 8), low);
+    const __m256i v2 =
+        Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 16), low);
+    const __m256i v3 =
+        Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 24), low);
     const __m256i above0 = _mm256_cmpgt_epi32(v0, high);
     const __m256i above1 = _mm256_cmpgt_epi32(v1, high);
     const __m256i above2 = _mm256_cmpgt_epi32(v2, high);
@@ -285,8 +287,8 @@ ALLOT_AVX2 int32_t CollectAvx2(const RowView& row, const int32_t* price,
 }
 
 ALLOT_AVX2 inline int32_t Least8(__m256i v) {
-  __m128i m = _mm_min_epi32(_mm256_castsi256_si128(v),
-                            _mm256_extracti128_si256(v, 1));
+  __m128i m =
+      _mm_min_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
   m = _mm_min_epi32(m, _mm_shuffle_epi32(m, _MM_SHUFFLE(1, 0, 3, 2)));
   m = _mm_min_epi32(m, _mm_shuffle_epi32(m, _MM_SHUFFLE(2, 3, 0, 1)));
   return _mm_cvtsi128_si32(m);
@@ -348,8 +350,8 @@ ALLOT_AVX2 BestTwo<int32_t> ListBestAvx2(const ListView<int32_t>& list,
       here = _mm256_add_epi32(here, _mm256_set1_epi32(8));
     }
     out.best = Least8(best);
-    const uint32_t lane = _tzcnt_u32(static_cast<uint32_t>(
-        _mm256_movemask_ps(_mm256_castsi256_ps(
+    const uint32_t lane =
+        _tzcnt_u32(static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(
             _mm256_cmpeq_epi32(best, _mm256_set1_epi32(out.best))))));
     alignas(32) int32_t places[8], bests[8];
     _mm256_store_si256(reinterpret_cast<__m256i*>(places), at);
@@ -386,9 +388,9 @@ ALLOT_AVX2 int WriteListAvx2(const Found<int32_t>& found, const int32_t* price,
       __m256i paid = _mm256_permutevar8x32_epi32(value, order);
       if (price != nullptr) {
         // Lanes past the hits may hold anything: gather for the hits alone.
-        const __m256i in = _mm256_cmpgt_epi32(
-            _mm256_set1_epi32(kCompress.count[hits]),
-            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        const __m256i in =
+            _mm256_cmpgt_epi32(_mm256_set1_epi32(kCompress.count[hits]),
+                               _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
         paid = _mm256_sub_epi32(
             paid, _mm256_mask_i32gather_epi32(_mm256_setzero_si256(), price,
                                               listed, in, 4));
@@ -423,8 +425,8 @@ ALLOT_AVX2 int CloserAvx2(const ListView<int32_t>& list, const int32_t* price,
     if (_mm256_movemask_epi8(in) == 0) continue;
     const __m256i closer = _mm256_and_si256(
         in, _mm256_cmpgt_epi32(_mm256_i32gather_epi32(distance, j, 4), reach));
-    const uint32_t hits = static_cast<uint32_t>(
-        _mm256_movemask_ps(_mm256_castsi256_ps(closer)));
+    const uint32_t hits =
+        static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(closer)));
     const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64(
         reinterpret_cast<const __m128i*>(&kCompress.order[hits])));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out_column + count),
@@ -503,8 +505,8 @@ template <Read kRead, typename Value>
 void Find(const RowView& row, const Value* price, int target,
           Found<Value>& found, bool& complete, int32_t& least, int32_t& most) {
   Value row_least;
-  Value threshold = Threshold<kRead>(row, price, Value{0}, row_least, most, found.near,
-                                   target, found.blocks);
+  Value threshold = Threshold<kRead>(row, price, Value{0}, row_least, most,
+                                     found.near, target, found.blocks);
   if constexpr (kRead == Read::kRaw) least = std::min(least, row_least);
   complete = threshold == kMost<Value>;
   found.column.resize(kGather + 2 * kGroups);
@@ -517,8 +519,7 @@ void Find(const RowView& row, const Value* price, int target,
     while (j < ends[part]) {
       j = CollectAny<kRead>(row, price, Value{0}, threshold, j, ends[part],
                             kGather, found.blocks.data(), found.column.data(),
-                            found.value.data(),
-                            count);
+                            found.value.data(), count);
       if (count < kGather) break;
       // From here on only a cell cheaper than all that are kept is of use:
       // those left out cost at least as much as the dearest kept.
@@ -672,7 +673,8 @@ void ColumnMinima(const RowView& row, int32_t rows, int32_t* minima,
 
 void FindNearestRaw(const RowView& row, Found<int32_t>& found, bool& complete,
                     int32_t& least, int32_t& most) {
-  Find<Read::kRaw, int32_t>(row, nullptr, kShortTarget, found, complete, least, most);
+  Find<Read::kRaw, int32_t>(row, nullptr, kShortTarget, found, complete, least,
+                            most);
 }
 
 template <typename Price>
@@ -680,15 +682,14 @@ void FindFrom(const RowView& row, const Price* price, Price floor,
               Found<Price>& found) {
   int32_t most = 0;
   Price least;
-  const Price threshold =
-      Threshold<Read::kFloored>(row, price, floor, least, most, found.near,
-                                 kLongTarget, found.blocks);
+  const Price threshold = Threshold<Read::kFloored>(
+      row, price, floor, least, most, found.near, kLongTarget, found.blocks);
   found.column.resize(row.columns + kGroups);
   found.value.resize(row.columns + kGroups);
   int count = 0;
   CollectAny<Read::kFloored>(row, price, floor, threshold, 0, row.columns,
-                             row.columns + 1, found.blocks.data(), found.column.data(),
-                             found.value.data(), count);
+                             row.columns + 1, found.blocks.data(),
+                             found.column.data(), found.value.data(), count);
   if (threshold == kMost<Price>) {
     // Cells below the floor were lifted to the same value: leave them out.
     count = 0;
@@ -716,10 +717,8 @@ template int Closer(const ListView<int32_t>&, const int32_t*, const int32_t*,
                     int32_t, int32_t, int32_t*, int32_t*);
 template int Closer(const ListView<int64_t>&, const int64_t*, const int64_t*,
                     int64_t, int64_t, int32_t*, int64_t*);
-template void FindNearest(const RowView&, const int32_t*, int,
-                          Found<int32_t>&);
-template void FindNearest(const RowView&, const int64_t*, int,
-                          Found<int64_t>&);
+template void FindNearest(const RowView&, const int32_t*, int, Found<int32_t>&);
+template void FindNearest(const RowView&, const int64_t*, int, Found<int64_t>&);
 template void FindFrom(const RowView&, const int32_t*, int32_t,
                        Found<int32_t>&);
 template void FindFrom(const RowView&, const int64_t*, int64_t,

@@ -50,6 +50,14 @@ void Solver<Price>::Relax(int32_t i, int32_t j, Price distance) {
   distance_[j] = distance;
   reached_by_[j] = i;
   if (row_of_column[j] == kNone) {
+    if (fillers_ && price[j] == lambda_ && spare_ == 0) {
+      if (distance < filler_distance_) {
+        filler_distance_ = distance;
+        filler_column_ = j;
+        Push(distance, matrix_.columns);
+      }
+      return;
+    }
     best_ = distance;
     best_column_ = j;
     best_row_ = i;
@@ -73,7 +81,6 @@ void Solver<Price>::RelaxList(int32_t i) {
 template <typename Price>
 void Solver<Price>::ScanRow(int32_t i) {
   ++work.scanned_rows;
-  scanned_.push_back(i);
   const Price base = row_base_[i];
   if (outside_ != kNever<Price> && base + outside_ < best_) {
     best_ = base + outside_;
@@ -122,14 +129,92 @@ void Solver<Price>::DeepRead(int32_t i) {
 }
 
 template <typename Price>
+void Solver<Price>::PrepareSearch() {
+  distance_.assign(matrix_.columns, kNever<Price>);
+  reached_by_.resize(matrix_.columns);
+  row_base_.resize(matrix_.rows);
+  row_bound_.resize(matrix_.rows);
+  row_fresh_.resize(matrix_.rows);
+}
+
+template <typename Price>
+void Solver<Price>::CountFillers() {
+  lambda_ = kNever<Price>;
+  int64_t at_lambda = 0;
+  for (int32_t j = 0; j < matrix_.columns; ++j) {
+    if (row_of_column[j] != kNone || price[j] > lambda_) continue;
+    if (price[j] < lambda_) {
+      lambda_ = price[j];
+      at_lambda = 0;
+    }
+    ++at_lambda;
+  }
+  spare_ = at_lambda - (matrix_.columns - matrix_.rows);
+}
+
+// A filler at distance now_ reaches any column at what it costs above lambda.
+template <typename Price>
+void Solver<Price>::ScanFillers() {
+  filler_scanned_ = true;
+  for (int32_t j = 0; j < matrix_.columns; ++j) {
+    if (row_of_column[j] != kNone || price[j] != lambda_)
+      Relax(kFiller, j, now_ + (price[j] - lambda_));
+  }
+}
+
+// Columns nearer than the end of the path get dearer by the difference, which
+// makes the whole path tight and keeps every reduced cost at or above 0.
+template <typename Price>
+void Solver<Price>::RaisePrices() {
+  if (fillers_ && spare_ == 0) {
+    const Price rise = filler_scanned_ ? best_ - filler_distance_ : 0;
+    for (int32_t j = 0; j < matrix_.columns; ++j) {
+      if (row_of_column[j] == kNone && price[j] == lambda_) {
+        price[j] += rise;
+        distance_[j] = kNever<Price>;
+      }
+    }
+  }
+  for (const int32_t j : touched_)
+    if (distance_[j] < best_) price[j] += best_ - distance_[j];
+}
+
+template <typename Price>
+void Solver<Price>::TracePath(int32_t free_row) {
+  int32_t i = best_row_;
+  int32_t j = best_column_;
+  for (;;) {
+    if (i == kFiller) {
+      row_of_column[j] = kNone;  // A filler moves here from
+      j = filler_column_;
+      i = reached_by_[j];
+      continue;
+    }
+    const int32_t old = column_of_row[i];
+    if (j == kOutside) {
+      column_of_row[i] = kOutside;
+    } else {
+      Match(i, j, CostAt(i, j));
+    }
+    if (i == free_row) return;
+    j = old;
+    i = reached_by_[j];
+  }
+}
+
+template <typename Price>
 bool Solver<Price>::Augment(int32_t free_row) {
   heap_.clear();
   zero_stack_.clear();
-  scanned_.clear();
   touched_.clear();
   best_ = kNever<Price>;
   best_row_ = kNone;
   now_ = 0;
+  if (fillers_) {
+    CountFillers();
+    filler_distance_ = kNever<Price>;
+    filler_scanned_ = false;
+  }
   row_base_[free_row] = -RowDual(free_row);
   ScanRow(free_row);
   for (;;) {
@@ -141,12 +226,16 @@ bool Solver<Price>::Augment(int32_t free_row) {
     } else {
       if (heap_.empty() || heap_.front().key >= best_) break;
       const Event event = Pop();
-      if (event.id >= 0 && event.key != distance_[event.id]) continue;
+      if (event.id >= 0 && event.id < matrix_.columns &&
+          event.key != distance_[event.id])
+        continue;
       now_ = event.key;
       id = event.id;
     }
     if (id < 0) {
       DeepRead(~id);
+    } else if (id == matrix_.columns) {
+      if (!filler_scanned_) ScanFillers();
     } else {
       const int32_t i = row_of_column[id];
       row_base_[i] = now_ - (matched_cost[i] + price[id]);
@@ -154,29 +243,20 @@ bool Solver<Price>::Augment(int32_t free_row) {
     }
   }
   const bool found = best_row_ != kNone && !expired;
+  // No path below kNever, or a price beyond its limit: wider prices needed.
   overflow = overflow || (best_row_ == kNone && !expired);
   if (found) {
     for (const int32_t j : touched_)
       overflow =
           overflow || (distance_[j] < best_ &&
                        price[j] + (best_ - distance_[j]) >= kPriceLimit<Price>);
+    overflow = overflow ||
+               (filler_scanned_ &&
+                lambda_ + (best_ - filler_distance_) >= kPriceLimit<Price>);
   }
   if (found && !overflow) {
-    for (const int32_t j : touched_)
-      if (distance_[j] < best_) price[j] += best_ - distance_[j];
-    int32_t i = best_row_;
-    int32_t j = best_column_;
-    for (;;) {
-      const int32_t old = column_of_row[i];
-      if (j == kOutside) {
-        column_of_row[i] = kOutside;
-      } else {
-        Match(i, j, CostAt(i, j));
-      }
-      if (i == free_row) break;
-      j = old;
-      i = reached_by_[j];
-    }
+    RaisePrices();
+    TracePath(free_row);
   }
   for (const int32_t j : touched_) distance_[j] = kNever<Price>;
   return found && !overflow;

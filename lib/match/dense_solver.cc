@@ -28,8 +28,8 @@ void Solver<Price>::Refresh(int32_t i) {
   FindNearest(Row(i), price.data(), list_target_, found_);
   const size_t first = Lists<Price>::kStride * i;
   lists.size[i] = static_cast<int32_t>(found_.column.size());
-  lists.near[i] = WriteList(found_, price.data(), &lists.column[first],
-                            &lists.cost[first]);
+  lists.near[i] =
+      WriteList(found_, price.data(), &lists.column[first], &lists.cost[first]);
   lists.near_floor[i] =
       found_.near < found_.bound ? found_.near + 1 : found_.bound;
   lists.bound[i] = found_.bound;
@@ -40,8 +40,7 @@ typename Solver<Price>::Bid Solver<Price>::ListBest(int32_t i) const {
   Bid bid{kNever<Price>, kNever<Price>, kNone, 0};
   const size_t first = Lists<Price>::kStride * i;
   if (lists.size[i] == 0) return bid;
-  const BestTwo<Price> two =
-      dense::ListBest(lists.View(i), price.data());
+  const BestTwo<Price> two = dense::ListBest(lists.View(i), price.data());
   bid.best = two.best;
   bid.second = two.second;
   bid.column = lists.column[first + two.at];
@@ -49,20 +48,23 @@ typename Solver<Price>::Bid Solver<Price>::ListBest(int32_t i) const {
   return bid;
 }
 
-// The row's best two values over all columns. A fresh list holds at least two
-// columns no dearer than its bound (or all columns), so one refresh is enough.
+// Where unlisted columns may beat the second best, their bound takes its place:
+// the row then bids less than it might, which is never wrong and saves reading
+// the matrix. Only a best that is in doubt is worth that.
 template <typename Price>
-typename Solver<Price>::Bid Solver<Price>::BestOf(int32_t i, Price least_rise) {
+typename Solver<Price>::Bid Solver<Price>::BestOf(int32_t i) {
   Bid bid = ListBest(i);
-  if (bid.second > lists.bound[i]) {
-    if (least_rise != kNever<Price> && lists.bound[i] - bid.best >= least_rise) {
-      bid.second = lists.bound[i];
-      return bid;
-    }
+  if (bid.best > lists.bound[i]) {
     Refresh(i);
     bid = ListBest(i);
   }
+  bid.second = std::min(bid.second, lists.bound[i]);
   return bid;
+}
+
+template <typename Price>
+Price Solver<Price>::LowerRowDual(int32_t i) const {
+  return std::min({ListBest(i).best, lists.bound[i], outside_});
 }
 
 template <typename Price>
@@ -98,8 +100,7 @@ int32_t Solver<Price>::FreeTie(int32_t i, Price value, int32_t& cost) const {
 }
 
 template <typename Price>
-void Solver<Price>::Reduce(Price epsilon, int64_t max_bids,
-                           std::vector<int32_t>& free_rows) {
+void Solver<Price>::Reduce(int64_t max_bids, std::vector<int32_t>& free_rows) {
   std::vector<int32_t> left;
   int64_t bids = 0;
   size_t next = 0;
@@ -121,7 +122,7 @@ void Solver<Price>::Reduce(Price epsilon, int64_t max_bids,
       int32_t cost = bid.cost;
       Price second = std::min(bid.second, outside_);
       if (second == kNever<Price>) second = bid.best;
-      const Price rise = second - bid.best + epsilon;
+      const Price rise = second - bid.best;
       if (rise == 0 && row_of_column[j] != kNone) {
         j = FreeTie(i, bid.best, cost);
         if (j == kNone) {
@@ -148,28 +149,27 @@ void Solver<Price>::Reduce(Price epsilon, int64_t max_bids,
 
 template <typename Price>
 void Solver<Price>::Auction(Price epsilon, std::vector<int32_t>& free_rows) {
-  std::vector<int32_t> queue;
-  size_t head=0;
-  const Price lr = tune_lazy ? static_cast<Price>(tune_lazyf*static_cast<double>(epsilon)) : kNever<Price>;
-  while (true) {
-    if (head==free_rows.size()) {
-      free_rows.swap(queue); queue.clear(); head=0;
-      if(free_rows.empty()) return;
-    }
-    int32_t i = free_rows[head++];
-    if (Tick()||overflow) { break; }
+  // A displaced row bids next: its list is in cache.
+  while (!free_rows.empty() && !Tick()) {
+    const int32_t i = free_rows.back();
     ++work.bids;
-    const Bid bid = BestOf(i, lr);
+    const Bid bid = BestOf(i);
     const int32_t j = bid.column;
-    Price second = bid.second;
-    if (second == kNever<Price>) second = bid.best;
+    const Price second = bid.second == kNever<Price> ? bid.best : bid.second;
     const Price rise = second - bid.best + epsilon;
-    if (price[j] + rise >= kPriceLimit<Price>) { overflow = true; break; }
+    if (price[j] + rise >= kPriceLimit<Price>) {
+      overflow = true;
+      return;
+    }
     price[j] += rise;
     const int32_t displaced = row_of_column[j];
     Match(i, j, bid.cost);
-    if (displaced != kNone) { column_of_row[displaced] = kNone;
-      if(tune_fifo) queue.push_back(displaced); else free_rows[--head]=displaced; }
+    if (displaced == kNone) {
+      free_rows.pop_back();
+    } else {
+      column_of_row[displaced] = kNone;
+      free_rows.back() = displaced;
+    }
   }
 }
 
@@ -194,32 +194,36 @@ void Solver<Price>::Loosen(Price slack, std::vector<int32_t>& free_rows) {
 
 template <typename Price>
 void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
+  work.scaled = true;
   // Rows that compete use up their lists: longer ones save readings.
   list_target_ = kLongTarget;
-  // Start where the first bids stand: the spread inside a list.
-  Price epsilon = 1;
-  {
-    std::vector<Price> spread;
-    for (int32_t i = 0; i < matrix_.rows; ++i) {
-      const size_t first = Lists<Price>::kStride * i;
-      Price dearest = 0;
-      for (int32_t k = 0; k < lists.size[i]; ++k) {
-        dearest = std::max<Price>(
-            dearest,
-            lists.cost[first + k] + price[lists.column[first + k]]);
-      }
-      spread.push_back(dearest - ListBest(i).best);
+  // Start well above the spread of values inside a list: starting lower is a
+  // price war, much higher undoes what the reduction found. Ten times the
+  // median spread and a fivefold step were best on clustered costs, i * j and
+  // ties, and neither matters by more than a fifth.
+  std::vector<Price> spread;
+  for (int32_t i = 0; i < matrix_.rows; ++i) {
+    const size_t first = Lists<Price>::kStride * i;
+    Price dearest = 0;
+    for (int32_t k = 0; k < lists.size[i]; ++k) {
+      dearest = std::max<Price>(
+          dearest, lists.cost[first + k] + price[lists.column[first + k]]);
     }
-    std::nth_element(spread.begin(), spread.begin() + spread.size() / 2,
-                     spread.end());
-    epsilon = std::max<Price>(1, static_cast<Price>(static_cast<double>(spread[spread.size() / 2]) / tune_start));
+    spread.push_back(dearest - ListBest(i).best);
   }
-  for (;; epsilon = std::max<Price>(tune_last, epsilon / tune_ratio)) {
+  const auto middle = spread.begin() + spread.size() / 2;
+  std::nth_element(spread.begin(), middle, spread.end());
+  // Capped so that ten times it neither overflows nor exceeds the price limit
+  // by itself (10 * 2^25 < 2^29); no cost range is wider than the second cap.
+  constexpr Price kMostSpread = Price{1} << (sizeof(Price) == 4 ? 25 : 35);
+  Price epsilon = std::clamp<Price>(*middle, 1, kMostSpread) * 10;
+  while (true) {
     Loosen(epsilon, free_rows);
     Auction(epsilon, free_rows);
-    if (overflow || expired || epsilon <= tune_last) break;
+    if (overflow || expired || epsilon == 1) break;
+    epsilon = std::max<Price>(1, epsilon / 5);
   }
-  Loosen(0, free_rows);
+  if (!expired) Loosen(0, free_rows);
 }
 
 template <typename Price>
@@ -229,25 +233,31 @@ void Solver<Price>::Run() {
     if (column_of_row[i] == kNone) free_rows.push_back(i);
   const int64_t asked = static_cast<int64_t>(free_rows.size());
   for (int pass = 0; pass < 2; ++pass) {
-    Reduce(0, tune_cap * asked, free_rows);
+    Reduce(4 * asked, free_rows);
     if (overflow || expired) return;
   }
-  work.free_after_reduction = static_cast<int64_t>(free_rows.size());
-  if (square() && static_cast<double>(free_rows.size()) >
-                      tune_switch * static_cast<double>(matrix_.rows)) {
-    work.scaled = true;
+  // More than one row in eight still free: they want the same columns.
+  if (square() && static_cast<int64_t>(free_rows.size()) > asked / 8) {
     Scale(free_rows);
     if (overflow || expired) return;
-    work.free_after_scaling = static_cast<int64_t>(free_rows.size());
-    Reduce(0, 2 * static_cast<int64_t>(free_rows.size()), free_rows);
+    Reduce(2 * static_cast<int64_t>(free_rows.size()), free_rows);
     if (overflow || expired) return;
   }
   work.searches = static_cast<int64_t>(free_rows.size());
-  distance_.assign(matrix_.columns, kNever<Price>);
-  reached_by_.resize(matrix_.columns);
-  row_base_.resize(matrix_.rows);
-  row_bound_.resize(matrix_.rows);
-  row_fresh_.resize(matrix_.rows);
+  PrepareSearch();
+  for (const int32_t i : free_rows) {
+    if (!Augment(i)) return;
+  }
+}
+
+template <typename Price>
+void Solver<Price>::RunWarm() {
+  std::vector<int32_t> free_rows;
+  for (int32_t i = 0; i < matrix_.rows; ++i)
+    if (column_of_row[i] == kNone) free_rows.push_back(i);
+  fillers_ = matrix_.columns > matrix_.rows;
+  work.searches = static_cast<int64_t>(free_rows.size());
+  PrepareSearch();
   for (const int32_t i : free_rows) {
     if (!Augment(i)) return;
   }

@@ -33,13 +33,10 @@ namespace allot::dense {
 
 inline constexpr int32_t kNone = -1;     // Column unmatched; row free.
 inline constexpr int32_t kOutside = -2;  // Row content to stay unassigned.
+inline constexpr int32_t kFiller = -3;   // See Solver::lambda_.
 
 template <typename Price>
 inline constexpr Price kPriceLimit = Price{1} << (sizeof(Price) * 8 - 3);
-
-inline double tune_start = 0.1, tune_switch = 0.12;
-inline int tune_fifo=0, tune_lazy=0; inline double tune_lazyf=1;
-inline int tune_cap = 4, tune_ratio = 5, tune_last = 1;
 
 // Told apart from the clock so that reading it is rare.
 struct Deadline {
@@ -89,8 +86,6 @@ struct DenseWork {
   int64_t searches = 0;
   int64_t scanned_rows = 0;
   int64_t deep_reads = 0;
-  int64_t free_after_reduction = 0;
-  int64_t free_after_scaling = 0;
   bool scaled = false;
 };
 
@@ -115,13 +110,19 @@ class Solver {
   bool expired = false;
 
   // Matches rows until none is free, or overflow or expired is set; the state
-  // is then consistent (matched pairs tight) either way.
+  // is then consistent: matched pairs are tight, unless it expired.
   void Run();
+  // The same from prices and pairs of an earlier solve. Requires a complete
+  // matching then, every row's list true now, and a column for every row.
+  void RunWarm();
 
+  void Unmatch(int32_t i);
   // Rebuilds row i's list at today's prices.
   void Refresh(int32_t i);
   // u[i], exact. May refresh the list.
   Price RowDual(int32_t i);
+  // At most u[i], without reading the matrix.
+  Price LowerRowDual(int32_t i) const;
 
   bool square() const {
     return matrix_.rows == matrix_.columns && outside_ == kNever<Price>;
@@ -139,16 +140,19 @@ class Solver {
   };
 
   // dense_solver.cc
-  Bid BestOf(int32_t i, Price least_rise = kNever<Price>);
+  // The row's best two over all columns; the second may be a lower bound.
+  Bid BestOf(int32_t i);
   Bid ListBest(int32_t i) const;
   void Match(int32_t i, int32_t j, int32_t cost);
-  // Auction with epsilon >= 0 for the free rows; gives up rows that would only
-  // tie (epsilon = 0) or when more than `max_bids` were made.
-  void Reduce(Price epsilon, int64_t max_bids, std::vector<int32_t>& free_rows);
+  // Row reduction: each free row takes its best column and raises the price
+  // to its second best, at most `max_bids` times. Rows that would only tie stay
+  // free.
+  void Reduce(int64_t max_bids, std::vector<int32_t>& free_rows);
+  // The same with prices raised by a further epsilon, until no row is free;
+  // pairs are then within epsilon of tight.
   void Auction(Price epsilon, std::vector<int32_t>& free_rows);
   void Scale(std::vector<int32_t>& free_rows);
   int32_t FreeTie(int32_t i, Price value, int32_t& cost) const;
-  void Unmatch(int32_t i);
   void Loosen(Price slack, std::vector<int32_t>& free_rows);
   bool Tick();
   RowView Row(int32_t i) const {
@@ -167,6 +171,12 @@ class Solver {
   }
 
   // dense_paths.cc
+  void PrepareSearch();
+  // Where columns outnumber rows: finds lambda_ and spare_.
+  void CountFillers();
+  void ScanFillers();
+  void RaisePrices();
+  void TracePath(int32_t free_row);
   // False if the row could not be matched: overflow or expired is set.
   bool Augment(int32_t free_row);
   void ScanRow(int32_t i);
@@ -185,11 +195,24 @@ class Solver {
   Found<Price> found_;
   int list_target_ = kShortTarget;
 
+  // Where columns outnumber rows, think of columns - rows filler rows of cost 0
+  // that hold the unmatched columns: they make the matrix square, and all of
+  // them act as one. Fillers hold only columns at the least price, lambda. A
+  // search ends at an unmatched column of a higher price, which nobody holds,
+  // or at one of the `spare_` columns at lambda that outnumber the fillers;
+  // when there is none, a filler moves on and the search with it. A solve from
+  // zero prices never needs that: spare columns last as long as free rows.
+  bool fillers_ = false;
+  Price lambda_ = 0;
+  int64_t spare_ = 0;
+  Price filler_distance_ = 0;      // kNever: not reached
+  int32_t filler_column_ = kNone;  // where they were reached
+  bool filler_scanned_ = false;
+
   // One search.
   std::vector<Price> distance_;      // [columns]; kNever = not reached
   std::vector<int32_t> reached_by_;  // [columns]
   std::vector<int32_t> touched_;     // reached columns
-  std::vector<int32_t> scanned_;     // rows
   std::vector<int32_t> zero_stack_;  // reached at the present distance
   std::vector<Event> heap_;
   std::vector<Price> row_base_;     // [rows], distance - u of scanned rows

@@ -40,7 +40,7 @@ Pool SmallPool() {
   Pool pool;
   pool.id = "p";
   pool.skills.resize(3);
-  for (size_t i = 0; i < 3; ++i) pool.skills[i].name = std::string(1, 'a' + i);
+  for (size_t i = 0; i < 3; ++i) pool.skills[i].name = "abc"[i];
   LabelSet set;
   set.name = "s";
   set.labels = {"x", "y", "z"};

@@ -141,7 +141,8 @@ int SpoilEachNumber(const Request& good, const Call& call) {
           << name << " = " << value << ": " << status.error_message();
       const std::string field = name.substr(name.rfind('.') + 1);
       bool named = false;
-      for (const auto& violation : BadRequestOf(status).field_violations()) {
+      const auto bad = BadRequestOf(status);
+      for (const auto& violation : bad.field_violations()) {
         named = named || violation.field().find(field) != std::string::npos;
       }
       EXPECT_TRUE(named) << name << " = " << value << ": "

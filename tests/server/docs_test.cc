@@ -31,8 +31,9 @@ std::string ReadDocument(absl::string_view name) {
 std::set<std::string> FirstCells(const std::string& document,
                                  const std::string& pattern) {
   std::set<std::string> cells;
-  const std::regex row("^\\| `(" + pattern + ")");
-  for (const std::string line : absl::StrSplit(document, '\n')) {
+  const std::regex row("^\\| `(" + pattern + ")`");
+  const std::vector<std::string> lines = absl::StrSplit(document, '\n');
+  for (const std::string& line : lines) {
     std::smatch match;
     if (std::regex_search(line, match, row)) cells.insert(match[1].str());
   }
@@ -40,6 +41,7 @@ std::set<std::string> FirstCells(const std::string& document,
 }
 
 TEST(Docs, EveryFlagIsInOperations) {
+  ASSERT_TRUE(OptionsFromFlags().ok()) << "the defaults are in range";
   std::set<std::string> flags;
   for (const auto& [name, flag] : absl::GetAllFlags()) {
     if (absl::StrContains(flag->Filename(), "server/options.cc")) {
@@ -66,8 +68,9 @@ TEST(Docs, EveryMetricIsInOperations) {
   RunningServer running;
   running.AddPool();
   std::set<std::string> metrics;
-  for (const std::string line :
-       absl::StrSplit(running.server().metrics().Scrape(), '\n')) {
+  const std::vector<std::string> lines =
+      absl::StrSplit(running.server().metrics().Scrape(), '\n');
+  for (const std::string& line : lines) {
     const std::vector<std::string> words = absl::StrSplit(line, ' ');
     if (words.size() >= 3 && words[1] == "TYPE") metrics.insert(words[2]);
   }

@@ -18,7 +18,9 @@ T DetailOf(const grpc::Status& status) {
   EXPECT_TRUE(trailer.ParseFromString(status.error_details()));
   T detail;
   for (const google::protobuf::Any& any : trailer.details()) {
-    if (any.Is<T>()) EXPECT_TRUE(any.UnpackTo(&detail));
+    if (any.Is<T>()) {
+      EXPECT_TRUE(any.UnpackTo(&detail));
+    }
   }
   return detail;
 }

@@ -116,12 +116,14 @@ TEST(Loop, AllocateAnswerScoreAndLearn) {
     answer->set_lease_id(pair.lease().lease_id());
     answer->mutable_handling_time()->set_seconds(12);
   }
-  for (const v1::AnswerResult& result : Report(running, report).results()) {
+  const v1::ReportAnswersResponse first = Report(running, report);
+  for (const v1::AnswerResult& result : first.results()) {
     EXPECT_EQ(result.outcome(), v1::AnswerResult::OUTCOME_RECORDED);
   }
   EXPECT_EQ(Stats(running).open_leases(), 0) << "answers end their leases";
   EXPECT_EQ(Stats(running).answers(), 12);
-  for (const v1::AnswerResult& result : Report(running, report).results()) {
+  const v1::ReportAnswersResponse second = Report(running, report);
+  for (const v1::AnswerResult& result : second.results()) {
     EXPECT_EQ(result.outcome(), v1::AnswerResult::OUTCOME_DUPLICATE);
   }
   report.mutable_answers(0)->set_label_name("cat");
@@ -142,6 +144,27 @@ TEST(Loop, AllocateAnswerScoreAndLearn) {
   EXPECT_EQ(running.Metric("allot_answers_total{outcome=\"recorded\"}"), 12);
   EXPECT_EQ(running.Metric("allot_answers_total{outcome=\"conflict\"}"), 1);
   EXPECT_EQ(running.Metric("allot_leases_total{outcome=\"granted\"}"), 12);
+}
+
+TEST(Loop, ANameMeansWhatItMeantWhenTheTaskBecameKnown) {
+  RunningServer running;
+  running.AddPool();
+  running.AddLabelers(2, 10, 2);
+  v1::ReportAnswersRequest report;
+  report.set_pool_id("animals");
+  report.add_tasks()->set_task_id("t");
+  report.mutable_tasks(0)->set_label_set("reversed");
+  report.add_answers()->set_task_id("t");
+  report.mutable_answers(0)->set_labeler_id("l0");
+  report.mutable_answers(0)->set_label_name("dog");
+  Report(running, report);
+  report.clear_tasks();  // "dog" is 0 here, though 1 in the pool's first set
+  report.mutable_answers(0)->set_labeler_id("l1");
+  Report(running, report);
+  const v1::ScoreResult score = Score(running, "t");
+  EXPECT_EQ(score.label(), 0);
+  EXPECT_EQ(score.label_name(), "dog");
+  EXPECT_EQ(score.contributions(1).label(), 0);
 }
 
 TEST(Loop, GoldTellsTheGoodFromTheBad) {
@@ -209,7 +232,8 @@ TEST(Loop, LeasesAreRenewedReleasedAndSkipped) {
   release(2, v1::ReleaseLeasesRequest::REASON_NOT_AGAIN);
   request.clear_lease_duration();
   std::set<std::string> again;
-  for (const v1::Assignment& pair : Allocate(running, request).assignments()) {
+  const v1::AllocateResponse replanned = Allocate(running, request);
+  for (const v1::Assignment& pair : replanned.assignments()) {
     again.insert(pair.task_id());
   }
   EXPECT_TRUE(again.count(plan.assignments(1).task_id()))

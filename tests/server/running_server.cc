@@ -31,7 +31,7 @@ T DetailOf(const grpc::Status& status) {
 ServerOptions RunningServer::TestOptions() {
   ServerOptions options;
   options.listen = "127.0.0.1:0";
-  options.http_listen = "127.0.0.1:0";
+  options.http_listen = "";
   options.store = "memory:";
   options.workers = 2;
   return options;
@@ -63,6 +63,10 @@ void RunningServer::AddPool() {
   set->set_name("species");
   set->add_labels("cat");
   set->add_labels("dog");
+  set = request.mutable_pool()->add_label_sets();
+  set->set_name("reversed");
+  set->add_labels("dog");
+  set->add_labels("cat");
   v1::UpsertPoolResponse response;
   grpc::ClientContext context;
   const grpc::Status status = pools_->UpsertPool(&context, request, &response);

@@ -22,7 +22,7 @@ namespace allot {
 
 class RunningServer {
  public:
-  // Defaults for tests: free ports, a store in memory.
+  // Defaults for tests: a free port, no HTTP port, a store in memory.
   static ServerOptions TestOptions();
   explicit RunningServer(ServerOptions options = TestOptions());
 
@@ -33,7 +33,8 @@ class RunningServer {
   v1::AllocationService::Stub& allocation() { return *allocation_; }
   v1::ConfidenceService::Stub& confidence() { return *confidence_; }
 
-  // The pool "animals" with skills cats and dogs and the labels cat, dog.
+  // The pool "animals" with skills cats and dogs and the label sets species
+  // (cat, dog) and reversed (dog, cat).
   void AddPool();
   // Labelers l0, l1, ... of skill `mean` in everything.
   void AddLabelers(int count, int capacity, double mean = 1);

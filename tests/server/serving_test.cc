@@ -71,7 +71,9 @@ TEST(Serving, HealthIsReportedPerService) {
 }
 
 TEST(Serving, ProbesAndPagesAnswer) {
-  RunningServer running;
+  ServerOptions options = RunningServer::TestOptions();
+  options.http_listen = "127.0.0.1:0";
+  RunningServer running(options);
   running.AddPool();
   int code = 0;
   EXPECT_EQ(running.Get("/healthz", &code), "ok\n");
@@ -155,10 +157,10 @@ TEST(Serving, TooMuchAtOnceIsRefusedWithAHintWhenToTryAgain) {
   options.queue = 1;
   RunningServer running(options);
   running.AddPool();
-  running.AddLabelers(20'000, 5);
+  running.AddLabelers(3'000, 5);
   v1::AllocateRequest request;
   request.set_pool_id("animals");
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 60; ++i) {
     request.add_tasks()->set_task_id(absl::StrCat("t", i));
     request.mutable_tasks(i)->set_redundancy(3);
   }
@@ -197,12 +199,13 @@ TEST(Serving, TooMuchAtOnceIsRefusedWithAHintWhenToTryAgain) {
 TEST(Serving, StoppingLetsRunningCallsFinish) {
   ServerOptions options = RunningServer::TestOptions();
   options.workers = 1;
+  options.drain = absl::Minutes(5);  // however slow the machine
   RunningServer running(options);
   running.AddPool();
-  running.AddLabelers(20'000, 5);
+  running.AddLabelers(3'000, 5);
   v1::AllocateRequest request;
   request.set_pool_id("animals");
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 60; ++i) {
     request.add_tasks()->set_task_id(absl::StrCat("t", i));
     request.mutable_tasks(i)->set_redundancy(3);
   }
