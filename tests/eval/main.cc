@@ -285,7 +285,8 @@ int Main(int argc, char** argv) {
   app.add_option("--server", arguments.client.server, "Where allotd listens")
       ->envname("ALLOT_SERVER");
   app.add_option("--methods", arguments.methods, "Offline methods")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_flag("--json", arguments.json, "One JSON object a line");
   app.add_flag("!--offline-only", arguments.online, "Do without a server");
   app.add_option("--seconds", arguments.seconds,
