@@ -20,10 +20,10 @@ fail() {
   exit 1
 }
 
-# start ARGUMENT...: runs allotd on free ports; sets pid and http.
+# start: runs allotd on free ports; sets pid and http.
 start() {
   : >ports
-  "$allotd" --listen=127.0.0.1:0 --http_listen=127.0.0.1:0 "$@" >ports 2>log &
+  "$allotd" --listen=127.0.0.1:0 --http_listen=127.0.0.1:0 >ports 2>log &
   pid=$!
   for _ in $(seq 200); do
     [ -s ports ] && break
