@@ -3,8 +3,8 @@
 // truth. A checkpoint that cannot be read is no loss; the log has it all.
 //
 // Format: little-endian numbers, strings and arrays by length, between a magic
-// number with a version in front and a CRC-32 behind. Beliefs are kept bit by bit,
-// so that folding on from a checkpoint and folding from the start agree.
+// number with a version in front and a CRC-32 behind. Beliefs are kept bit by
+// bit, so that folding on from a checkpoint and folding from the start agree.
 #ifndef ALLOT_LIB_ENGINE_CHECKPOINT_H_
 #define ALLOT_LIB_ENGINE_CHECKPOINT_H_
 

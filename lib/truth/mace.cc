@@ -16,7 +16,7 @@
 namespace allot {
 namespace {
 
-constexpr double kKnowPrior = 0.5;   // Beta(1/2, 1/2)
+constexpr double kKnowPrior = 0.5;  // Beta(1/2, 1/2)
 constexpr double kHabitPrior = 10;  // Dirichlet
 constexpr double kStartNoise = 1.5;
 

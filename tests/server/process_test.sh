@@ -20,7 +20,8 @@ fail() {
   exit 1
 }
 
-# start ARGUMENT...: runs allotd on free ports; sets pid and http.
+# shellcheck disable=SC2120
+# start [ARGUMENT...]: runs allotd on free ports; sets pid and http.
 start() {
   : >ports
   "$allotd" --listen=127.0.0.1:0 --http_listen=127.0.0.1:0 "$@" >ports 2>log &
