@@ -12,6 +12,9 @@
 namespace allot {
 namespace {
 
+// Up to here the largest are kept sorted by insertion.
+constexpr size_t kFewSlots = 32;
+
 bool Near(double stated, double recomputed) {
   return std::abs(stated - recomputed) <=
          1e-9 * std::max({1.0, std::abs(stated), std::abs(recomputed)});
@@ -57,22 +60,35 @@ absl::Status CheckFeasible(const Problem& problem, const Assignment& a) {
 double UpperBound(const Problem& problem,
                   std::span<const double> labeler_price) {
   double bound = 0;
+  bool all_have_capacity = true;
   for (int l = 0; l < problem.num_labelers(); ++l) {
     // Nobody takes a task twice, so more capacity than tasks is no use.
     bound +=
         std::min(problem.capacity[l], problem.num_tasks()) * labeler_price[l];
+    all_have_capacity = all_have_capacity && problem.capacity[l] > 0;
   }
-  std::vector<double> best;
+  std::vector<double> best;  // descending
   for (int t = 0; t < problem.num_tasks(); ++t) {
     const size_t k = problem.redundancy[t];
     if (k == 0) continue;
     const double penalty = problem.penalty(t);
     best.clear();
+    double least = 0;  // what a reduced value must exceed to count
     for (int e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-      if (problem.capacity[problem.labeler[e]] == 0) continue;
-      const double reduced =
-          problem.utility[e] + penalty - labeler_price[problem.labeler[e]];
-      if (reduced > 0) best.push_back(reduced);
+      const int l = problem.labeler[e];
+      const double reduced = problem.utility[e] + penalty - labeler_price[l];
+      if (!(reduced > least)) continue;
+      if (!all_have_capacity && problem.capacity[l] == 0) continue;
+      if (k > kFewSlots) {
+        best.push_back(reduced);
+        continue;
+      }
+      if (best.size() == k) best.pop_back();
+      size_t at = best.size();
+      best.push_back(reduced);
+      for (; at > 0 && best[at - 1] < reduced; --at) best[at] = best[at - 1];
+      best[at] = reduced;
+      if (best.size() == k) least = best.back();
     }
     if (best.size() > k) {
       std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),

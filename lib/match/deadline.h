@@ -14,6 +14,9 @@ struct Deadline {
   const Clock* clock = nullptr;  // null: no deadline
   // In Clock::MonotonicNanos().
   int64_t at_nanos = std::numeric_limits<int64_t>::max();
+  // When the solving began, filled in by Match(): what reading the problem took
+  // tells what writing the answer will take.
+  int64_t start_nanos = 0;
 
   bool Passed() const {
     return clock != nullptr && clock->MonotonicNanos() >= at_nanos;

@@ -7,31 +7,31 @@
 #include <limits>
 
 #include "lib/match/certificate.h"
+#include "lib/match/kernels.h"
 
 namespace allot {
 
 ValueRange FindRange(const Problem& problem) {
-  ValueRange range;
+  RangeSums sums;
   for (int t = 0; t < problem.num_tasks(); ++t) {
-    const double penalty = problem.penalty(t);
-    for (int e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-      const double value = problem.utility[e] + penalty;
-      if (!(value > 0)) continue;
-      range.largest_value = std::max(range.largest_value, value);
-      range.largest_utility =
-          std::max(range.largest_utility, std::abs(problem.utility[e]));
-    }
+    const int32_t begin = problem.offset[t];
+    AddToRange(problem.utility.data() + begin, problem.offset[t + 1] - begin,
+               problem.penalty(t), sums);
   }
+  ValueRange range;
+  range.largest_value = sums.largest_value;
+  range.largest_utility = sums.largest_utility;
+  range.whole = sums.whole && sums.largest_value <= kMaxValue<int32_t>;
   return range;
 }
 
 bool FitsInt32(const ValueRange& range) {
-  return range.largest_value <= 8 * range.largest_utility;
+  return range.whole || range.largest_value <= 8 * range.largest_utility;
 }
 
 template <typename V>
 void Flow<V>::Link(int32_t slot, int32_t edge) {
-  const int32_t l = problem->labeler[edge];
+  const int32_t l = labeler[edge];
   slot_edge[slot] = edge;
   taken[edge] = 1;
   previous[slot] = kNone;
@@ -44,7 +44,7 @@ void Flow<V>::Link(int32_t slot, int32_t edge) {
 template <typename V>
 void Flow<V>::Unlink(int32_t slot) {
   const int32_t edge = slot_edge[slot];
-  const int32_t l = problem->labeler[edge];
+  const int32_t l = labeler[edge];
   taken[edge] = 0;
   if (previous[slot] != kNone) {
     next[previous[slot]] = next[slot];
@@ -91,6 +91,7 @@ template <typename V>
 Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
   Flow<V> flow;
   flow.problem = &problem;
+  flow.labeler = problem.labeler.data();
   // A power of two, so that scaling is exact: utilities that already are
   // multiples of it, integers for example, are not rounded at all.
   int exponent = 0;
@@ -107,19 +108,33 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
   flow.slot_begin.resize(num_tasks + 1);
   flow.slot_begin[0] = 0;
   V largest = 0;
+  bool all_have_capacity = true;
+  for (const int32_t c : problem.capacity) {
+    all_have_capacity = all_have_capacity && c > 0;
+  }
   for (int t = 0; t < num_tasks; ++t) {
     const double penalty = problem.penalty(t);
-    const int32_t k = problem.redundancy[t];
+    const int32_t begin = problem.offset[t];
+    const int32_t end = problem.offset[t + 1];
     int32_t usable = 0;
-    for (int e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-      const double scaled = (problem.utility[e] + penalty) * scale;
-      V a = scaled > 0 ? static_cast<V>(scaled + 0.5) : V{0};
-      if (problem.capacity[problem.labeler[e]] == 0) a = 0;
+    V most = 0;
+    for (int32_t e = begin; e < end; ++e) {
+      const double scaled = (problem.utility[e] + penalty) * scale + 0.5;
+      const V a = static_cast<V>(scaled < 0 ? 0.0 : scaled);
       flow.value[e] = a;
       usable += a > 0;
-      largest = std::max(largest, a);
+      most = a > most ? a : most;
     }
-    flow.slot_begin[t + 1] = flow.slot_begin[t] + std::min(k, usable);
+    if (!all_have_capacity) {
+      for (int32_t e = begin; e < end; ++e) {
+        if (problem.capacity[problem.labeler[e]] > 0) continue;
+        usable -= flow.value[e] > 0;
+        flow.value[e] = 0;
+      }
+    }
+    largest = std::max(largest, most);
+    flow.slot_begin[t + 1] =
+        flow.slot_begin[t] + std::min(problem.redundancy[t], usable);
   }
   flow.largest = largest;
   const int32_t slots = flow.slot_begin[num_tasks];
@@ -153,6 +168,28 @@ void SetPrices(std::span<const double> price, Flow<V>& flow) {
 }
 
 template <typename V>
+void FillFree(Flow<V>& flow) {
+  const Problem& problem = *flow.problem;
+  for (int t = 0; t < flow.num_tasks(); ++t) {
+    while (flow.room(t) > 0) {
+      int32_t best = Flow<V>::kNone;
+      for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
+        const int32_t l = flow.labeler[e];
+        if (flow.taken[e] || flow.value[e] == 0 ||
+            flow.load[l] >= problem.capacity[l]) {
+          continue;
+        }
+        if (best == Flow<V>::kNone || flow.value[e] > flow.value[best]) {
+          best = e;
+        }
+      }
+      if (best == Flow<V>::kNone) break;
+      flow.Fill(t, best);
+    }
+  }
+}
+
+template <typename V>
 int64_t IntegerGap(const Flow<V>& flow) {
   const Problem& problem = *flow.problem;
   constexpr int64_t kMost = INT64_MAX / 2;
@@ -167,22 +204,28 @@ int64_t IntegerGap(const Flow<V>& flow) {
               : std::min(kMost, gap + room * flow.price[l]);
   }
   std::vector<V> best;
+  Top<V> top;
   for (int t = 0; t < flow.num_tasks(); ++t) {
-    const size_t k = flow.slot_begin[t + 1] - flow.slot_begin[t];
+    const int32_t first = flow.slot_begin[t];
+    const int32_t k = flow.slot_begin[t + 1] - first;
     if (k == 0) continue;
-    best.clear();
+    const int32_t begin = problem.offset[t];
+    const int32_t end = problem.offset[t + 1];
     int64_t missed = 0;
-    for (int e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-      const V r = flow.reduced(e);
-      if (flow.taken[e]) missed -= r;
-      if (r > 0) best.push_back(r);
+    for (int32_t s = first; s < first + flow.filled[t]; ++s) {
+      missed -= flow.reduced(flow.slot_edge[s]);
     }
-    if (best.size() > k) {
+    if (k <= kMostTop) {
+      TopReduced(flow.labeler + begin, flow.value.data() + begin,
+                 flow.price.data(), end - begin, k, top);
+      for (int i = 0; i < k; ++i) missed += std::max(V{0}, top.reduced[i]);
+    } else {
+      best.clear();
+      for (int32_t e = begin; e < end; ++e) best.push_back(flow.reduced(e));
       std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
                        std::greater<>());
-      best.resize(k);
+      for (int i = 0; i < k; ++i) missed += std::max(V{0}, best[i]);
     }
-    for (const V r : best) missed += r;
     gap = std::min(kMost, gap + missed);
   }
   return gap;
@@ -199,7 +242,8 @@ Assignment ToAssignment(const Flow<V>& flow) {
     V lowest = flow.largest;
     const int32_t begin = flow.slot_begin[t];
     for (int32_t s = begin; s < begin + flow.filled[t]; ++s) {
-      a.edge.push_back(flow.slot_edge[s]);
+      const int32_t e = flow.slot_edge[s];
+      a.edge.push_back(e);
       lowest = std::min(lowest, flow.reduced(flow.slot_edge[s]));
     }
     std::sort(a.edge.begin() + a.offset[t], a.edge.end());
@@ -226,6 +270,8 @@ template Flow<int32_t> MakeFlow(const Problem&, const ValueRange&);
 template Flow<int64_t> MakeFlow(const Problem&, const ValueRange&);
 template void SetPrices(std::span<const double>, Flow<int32_t>&);
 template void SetPrices(std::span<const double>, Flow<int64_t>&);
+template void FillFree(Flow<int32_t>&);
+template void FillFree(Flow<int64_t>&);
 template int64_t IntegerGap(const Flow<int32_t>&);
 template int64_t IntegerGap(const Flow<int64_t>&);
 template Assignment ToAssignment(const Flow<int32_t>&);

@@ -30,10 +30,11 @@ inline constexpr V kMaxValue = V{1} << (sizeof(V) == 4 ? 28 : 40);
 struct ValueRange {
   double largest_value = 0;    // of w + penalty, 0 if none is positive
   double largest_utility = 0;  // of |w| among the pairs worth making
+  bool whole = true;           // all w + penalty are whole numbers of 28 bits
 };
 ValueRange FindRange(const Problem& problem);
 
-// 32 bits hold every utility to 2^-24 of the largest.
+// 32 bits hold every utility to 2^-24 of the largest, or exactly.
 bool FitsInt32(const ValueRange& range);
 
 template <typename V>
@@ -42,8 +43,9 @@ struct Flow {
 
   const Problem* problem = nullptr;
   double quantum = 1;
-  V largest = 0;         // A
-  std::vector<V> value;  // a, [edges]
+  V largest = 0;                     // A
+  const int32_t* labeler = nullptr;  // [edges] the problem's
+  std::vector<V> value;              // a, [edges]
 
   std::vector<V> price;  // p, [labelers]
 
@@ -64,9 +66,7 @@ struct Flow {
   int room(int task) const {
     return slot_begin[task + 1] - slot_begin[task] - filled[task];
   }
-  V reduced(int32_t edge) const {
-    return value[edge] - price[problem->labeler[edge]];
-  }
+  V reduced(int32_t edge) const { return value[edge] - price[labeler[edge]]; }
 
   // Fills an empty slot of the task. Requires room(task) > 0, !taken[edge].
   void Fill(int task, int32_t edge);
@@ -90,6 +90,11 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range);
 // all 0.
 template <typename V>
 void SetPrices(std::span<const double> price, Flow<V>& flow);
+
+// Gives empty slots to labelers with room, in task order, best first: for
+// assignments that were cut short.
+template <typename V>
+void FillFree(Flow<V>& flow);
 
 // The exact gap of the integer problem at the flow's prices (or 2^62, if it is
 // larger); 0 proves it optimal. Requires a feasible flow. O(edges).

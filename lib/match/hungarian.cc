@@ -12,8 +12,9 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
                  std::span<const double> warm_price, const Deadline& deadline) {
   Flow<V> flow = MakeFlow<V>(problem, range);
   SetPrices(warm_price, flow);
+  LabelerIndex index;
   SolveStats stats;
-  const RepairResult result = Repair<V>(flow).Run({deadline}, stats);
+  const RepairResult result = Repair<V>(flow, index).Run({deadline}, stats);
   Assignment assignment = ToAssignment(flow);
   assignment.exact = IntegerGap(flow) == 0;
   assignment.deadline_reached = result == RepairResult::kDeadline;

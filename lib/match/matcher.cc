@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
+#include "lib/match/auction.h"
 #include "lib/match/greedy.h"
 #include "lib/match/hungarian.h"
 
@@ -13,6 +14,9 @@ namespace allot {
 
 absl::StatusOr<Assignment> Match(const Problem& problem,
                                  const MatchOptions& options) {
+  const int64_t start_nanos = options.deadline.clock == nullptr
+                                  ? 0
+                                  : options.deadline.clock->MonotonicNanos();
   ALLOT_RETURN_IF_ERROR(Validate(problem));
   if (!options.warm_price.empty() &&
       options.warm_price.size() != problem.capacity.size()) {
@@ -29,10 +33,20 @@ absl::StatusOr<Assignment> Match(const Problem& problem,
   for (double& price : warm_price) {
     if (!(price > 0) || !std::isfinite(price)) price = 0;
   }
+  Deadline deadline = options.deadline;
+  if (deadline.clock != nullptr) deadline.start_nanos = start_nanos;
   if (options.solver == Solver::kGreedy) {
     return SolveGreedy(problem, warm_price);
   }
-  return SolveHungarian(problem, warm_price, options.deadline);
+  if (options.solver == Solver::kHungarian) {
+    return SolveHungarian(problem, warm_price, deadline);
+  }
+  AuctionOptions auction;
+  auction.warm_price = warm_price;
+  auction.deadline = deadline;
+  auction.gap_tolerance = options.gap_tolerance;
+  auction.try_repair_first = options.solver == Solver::kAuto;
+  return SolveAuction(problem, auction);
 }
 
 }  // namespace allot

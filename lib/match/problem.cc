@@ -53,26 +53,38 @@ absl::Status ValidateSizes(const Problem& problem) {
 
 absl::Status ValidateEdges(const Problem& problem) {
   const int num_labelers = problem.num_labelers();
+  const int num_edges = problem.num_edges();
+  // Written so that NaN fails, and without a branch, for speed.
+  int wrong = 0;
+  for (int e = 0; e < num_edges; ++e) {
+    wrong += !(std::abs(problem.utility[e]) <= kMaxUtility);
+  }
+  for (int e = 0; e < num_edges; ++e) {
+    wrong += static_cast<uint32_t>(problem.labeler[e]) >=
+             static_cast<uint32_t>(num_labelers);
+  }
+  for (int e = 0; e < num_edges && wrong > 0; ++e) {
+    if (problem.labeler[e] < 0 || problem.labeler[e] >= num_labelers) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("labeler[", e, "]: want in [0, ", num_labelers,
+                       "), got ", problem.labeler[e]));
+    }
+    if (!(std::abs(problem.utility[e]) <= kMaxUtility)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("utility[", e, "]: want a number within ", kMaxUtility,
+                       ", got ", problem.utility[e]));
+    }
+  }
   // last_task[l] is the last task seen with labeler l.
   std::vector<int32_t> last_task(num_labelers, -1);
   for (int t = 0; t < problem.num_tasks(); ++t) {
     for (int e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
       const int l = problem.labeler[e];
-      if (l < 0 || l >= num_labelers) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "labeler[", e, "]: want in [0, ", num_labelers, "), got ", l));
-      }
       if (last_task[l] == t) {
         return absl::InvalidArgumentError(absl::StrCat(
             "labeler[", e, "]: task ", t, " lists labeler ", l, " twice"));
       }
       last_task[l] = t;
-      // Written so that NaN fails.
-      if (!(std::abs(problem.utility[e]) <= kMaxUtility)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("utility[", e, "]: want a number within ", kMaxUtility,
-                         ", got ", problem.utility[e]));
-      }
     }
   }
   return absl::OkStatus();

@@ -3,18 +3,29 @@
 
 #include <algorithm>
 
+#include "lib/match/kernels.h"
+
 namespace allot {
 
 template <typename V>
-Repair<V>::Repair(Flow<V>& flow)
+Repair<V>::Repair(Flow<V>& flow, LabelerIndex& index)
     : flow_(flow),
+      index_(index),
       labeler_stamp_(flow.num_labelers(), 0),
       task_stamp_(flow.num_tasks(), 0),
       distance_(flow.num_labelers()),
       task_distance_(flow.num_tasks()),
+      best_free_(flow.num_tasks()),
       settled_(flow.num_labelers()),
       via_slot_(flow.num_labelers()),
-      via_edge_(flow.num_labelers()) {}
+      via_edge_(flow.num_labelers()) {
+  int32_t most = 0;
+  for (int t = 0; t < flow.num_tasks(); ++t) {
+    most =
+        std::max(most, flow.problem->offset[t + 1] - flow.problem->offset[t]);
+  }
+  found_.resize(most + 8);
+}
 
 template <typename V>
 void Repair<V>::Push(V distance, int32_t labeler) {
@@ -61,9 +72,7 @@ void Repair<V>::Begin() {
 template <typename V>
 bool Repair<V>::OutOfLimits() {
   ++scans_;
-  if (scans_ > limits_.most_scans) {
-    result_ = RepairResult::kCapped;
-  } else if (scans_ % 64 == 0 && limits_.deadline.Passed()) {
+  if (scans_ % 64 == 0 && limits_.deadline.Passed()) {
     result_ = RepairResult::kDeadline;
   }
   return result_ != RepairResult::kOptimal;
@@ -71,32 +80,63 @@ bool Repair<V>::OutOfLimits() {
 
 template <typename V>
 void Repair<V>::ContentTasks() {
-  const Problem& problem = *flow_.problem;
-  const std::vector<uint8_t> kept = flow_.taken;
+  kept_ = flow_.slot_edge;
+  const std::vector<int32_t> kept_count = flow_.filled;
   flow_.EmptyAll();
-  std::vector<int32_t>& best = order_;
   for (int t = 0; t < flow_.num_tasks(); ++t) {
     const int32_t k = flow_.room(t);
     if (k == 0) continue;
-    best.clear();
-    for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-      if (flow_.reduced(e) > 0 || (kept[e] && flow_.reduced(e) == 0)) {
-        best.push_back(e);
-      }
+    const std::span<const int32_t> kept =
+        std::span<const int32_t>(kept_).subspan(flow_.slot_begin[t],
+                                                kept_count[t]);
+    if (k <= kMostTop) {
+      FillBest(t, k, kept);
+    } else {
+      FillBestOfMany(t, k);
     }
-    if (static_cast<int32_t>(best.size()) > k) {
-      const auto better = [&](int32_t x, int32_t y) {
-        const V rx = flow_.reduced(x), ry = flow_.reduced(y);
-        if (rx != ry) return rx > ry;
-        if (kept[x] != kept[y]) return kept[x] > kept[y];
-        return x < y;
-      };
-      std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
-                       better);
-      best.resize(k);
-    }
-    for (const int32_t e : best) flow_.Fill(t, e);
   }
+}
+
+// The k best of positive reduced value; among equals those kept.
+template <typename V>
+void Repair<V>::FillBest(int32_t task, int32_t k,
+                         std::span<const int32_t> kept) {
+  const Problem& problem = *flow_.problem;
+  const int32_t begin = problem.offset[task];
+  Top<V> top;
+  TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
+             flow_.price.data(), problem.offset[task + 1] - begin, k, top);
+  const V least = std::max(V{0}, top.reduced[k - 1]);
+  int32_t i = 0;
+  for (; i < k && top.reduced[i] > least; ++i) {
+    flow_.Fill(task, begin + top.index[i]);
+  }
+  for (const int32_t e : kept) {
+    if (flow_.reduced(e) == least && flow_.room(task) > 0) flow_.Fill(task, e);
+  }
+  if (least == 0) return;
+  for (; flow_.room(task) > 0; ++i) {
+    const int32_t e = begin + top.index[i];
+    if (!flow_.taken[e]) flow_.Fill(task, e);
+  }
+}
+
+template <typename V>
+void Repair<V>::FillBestOfMany(int32_t task, int32_t k) {
+  const Problem& problem = *flow_.problem;
+  order_.clear();
+  for (int32_t e = problem.offset[task]; e < problem.offset[task + 1]; ++e) {
+    if (flow_.reduced(e) > 0) order_.push_back(e);
+  }
+  if (static_cast<int32_t>(order_.size()) > k) {
+    std::nth_element(order_.begin(), order_.begin() + (k - 1), order_.end(),
+                     [&](int32_t x, int32_t y) {
+                       const V rx = flow_.reduced(x), ry = flow_.reduced(y);
+                       return rx != ry ? rx > ry : x < y;
+                     });
+    order_.resize(k);
+  }
+  for (const int32_t e : order_) flow_.Fill(task, e);
 }
 
 // An overloaded labeler's price rises until as many slots as she has too many
@@ -108,10 +148,11 @@ template <typename V>
 void Repair<V>::RaisePrices() {
   const Problem& problem = *flow_.problem;
   std::vector<int32_t> queue;
+  Top<V> top;
   for (int l = 0; l < flow_.num_labelers(); ++l) {
     if (flow_.load[l] > problem.capacity[l]) queue.push_back(l);
   }
-  int64_t work = 8 * static_cast<int64_t>(problem.num_edges());
+  int64_t work = 4 * static_cast<int64_t>(problem.num_edges());
   for (size_t head = 0; head < queue.size() && work > 0; ++head) {
     const int32_t l = queue[head];
     const int32_t excess = flow_.load[l] - problem.capacity[l];
@@ -120,13 +161,27 @@ void Repair<V>::RaisePrices() {
     leavers_.clear();
     for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
       const int32_t t = flow_.slot_task[s];
+      const int32_t begin = problem.offset[t];
       V best = 0;
       int32_t to = Flow<V>::kNone;
-      for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-        const V r = flow_.reduced(e);
-        if (r > best && !flow_.taken[e]) {
-          best = r;
-          to = e;
+      if (flow_.filled[t] < kMostTop) {
+        // The best that is not taken is among the best filled[t] + 1.
+        TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
+                   flow_.price.data(), problem.offset[t + 1] - begin,
+                   flow_.filled[t] + 1, top);
+        for (int i = 0; i <= flow_.filled[t] && top.reduced[i] > 0; ++i) {
+          if (flow_.taken[begin + top.index[i]]) continue;
+          best = top.reduced[i];
+          to = begin + top.index[i];
+          break;
+        }
+      } else {
+        for (int32_t e = begin; e < problem.offset[t + 1]; ++e) {
+          const V r = flow_.reduced(e);
+          if (r > best && !flow_.taken[e]) {
+            best = r;
+            to = e;
+          }
         }
       }
       work -= problem.offset[t + 1] - problem.offset[t];
@@ -145,7 +200,7 @@ void Repair<V>::RaisePrices() {
         flow_.Empty(leaver.slot);
         continue;
       }
-      const int32_t to = problem.labeler[leaver.to];
+      const int32_t to = flow_.labeler[leaver.to];
       const bool has_room = flow_.load[to] < problem.capacity[to];
       // Ties among overloaded labelers would go round in circles.
       if (raise == 0 && !has_room) continue;
@@ -153,6 +208,13 @@ void Repair<V>::RaisePrices() {
       if (flow_.load[to] == problem.capacity[to] + 1) queue.push_back(to);
     }
   }
+}
+
+// The slot is about to let its edge go.
+template <typename V>
+void Repair<V>::NoteFreed(int32_t slot) {
+  V& best = best_free_[flow_.slot_task[slot]];
+  best = std::max(best, flow_.reduced(flow_.slot_edge[slot]));
 }
 
 // Frees one slot of an overloaded labeler.
@@ -187,11 +249,21 @@ bool Repair<V>::Relieve(int32_t source) {
         end_slot = s;
         end_labeler = Flow<V>::kNone;
       }
-      for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-        if (flow_.value[e] == 0) continue;
-        const int32_t to = problem.labeler[e];
-        const V distance = base - flow_.value[e] + flow_.price[to];
-        if (distance >= shortest || flow_.taken[e]) continue;
+      if (base - best_free_[t] >= shortest) continue;
+      // What can beat the shortest path known; it may shrink meanwhile.
+      const int32_t begin = problem.offset[t];
+      const int found = FindAbove(
+          flow_.labeler + begin, flow_.value.data() + begin, flow_.price.data(),
+          problem.offset[t + 1] - begin, base - shortest, found_.data());
+      V best_free = base - shortest;
+      for (int i = 0; i < found; ++i) {
+        const int32_t e = begin + found_[i];
+        const int32_t to = flow_.labeler[e];
+        const V distance = base - flow_.reduced(e);
+        if (!flow_.taken[e]) best_free = std::max(best_free, base - distance);
+        if (distance >= shortest || flow_.taken[e] || flow_.value[e] == 0) {
+          continue;
+        }
         if (labeler_stamp_[to] == search_) {
           if (distance >= distance_[to]) continue;
         } else {
@@ -208,6 +280,7 @@ bool Repair<V>::Relieve(int32_t source) {
           Push(distance, to);
         }
       }
+      best_free_[t] = best_free;
     }
   }
   for (const int32_t l : tree_) {
@@ -216,7 +289,7 @@ bool Repair<V>::Relieve(int32_t source) {
   ++stats_->augmentations;
   int32_t from;
   if (end_labeler == Flow<V>::kNone) {
-    from = problem.labeler[flow_.slot_edge[end_slot]];
+    from = flow_.labeler[flow_.slot_edge[end_slot]];
   } else {
     from = end_labeler;
   }
@@ -226,20 +299,51 @@ bool Repair<V>::Relieve(int32_t source) {
   const int32_t emptied = end_slot;
   while (from != source) {
     const int32_t slot = via_slot_[from];
-    const int32_t parent = problem.labeler[flow_.slot_edge[slot]];
+    const int32_t parent = flow_.labeler[flow_.slot_edge[slot]];
+    NoteFreed(slot);
     flow_.Move(slot, via_edge_[from]);
     from = parent;
   }
-  if (empties) flow_.Empty(emptied);
+  if (empties) {
+    NoteFreed(emptied);
+    flow_.Empty(emptied);
+  }
   return true;
+}
+
+// What the task's worst slot is worth, 0 if one is empty.
+template <typename V>
+V Repair<V>::Profit(int32_t task) const {
+  if (flow_.room(task) > 0) return 0;
+  V profit = flow_.largest;
+  for (int32_t s = flow_.slot_begin[task]; s < flow_.slot_begin[task + 1];
+       ++s) {
+    profit = std::min(profit, flow_.reduced(flow_.slot_edge[s]));
+  }
+  return profit;
+}
+
+template <typename V>
+void Repair<V>::PrepareSupply() {
+  if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
+  in_value_.resize(index_.edge.size());
+  for (size_t i = 0; i < in_value_.size(); ++i) {
+    in_value_[i] = flow_.value[index_.edge[i]];
+  }
+  int32_t most = 0;
+  for (int l = 0; l < flow_.num_labelers(); ++l) {
+    most = std::max(most, index_.begin[l + 1] - index_.begin[l]);
+  }
+  if (found_.size() < static_cast<size_t>(most) + 8) found_.resize(most + 8);
+  profit_.resize(flow_.num_tasks());
+  for (int t = 0; t < flow_.num_tasks(); ++t) profit_[t] = Profit(t);
 }
 
 // Brings a slot to a labeler with room whose price is positive, or lowers that
 // price to 0.
 template <typename V>
 bool Repair<V>::Supply(int32_t source) {
-  const Problem& problem = *flow_.problem;
-  if (in_begin_.empty()) IndexByLabeler();
+  if (in_value_.empty()) PrepareSupply();
   Begin();
   V shortest = flow_.price[source];
   int32_t end_labeler = source;       // who gives up a slot
@@ -257,12 +361,19 @@ bool Repair<V>::Supply(int32_t source) {
     settled_[l] = 1;
     tree_.push_back(l);
     if (OutOfLimits()) return false;
-    for (int32_t i = in_begin_[l]; i < in_begin_[l + 1]; ++i) {
-      const int32_t e = in_edge_[i];
+    // What can beat the shortest path known: the task gives up profit_ and
+    // gains a - p. It may shrink meanwhile.
+    const int32_t begin = index_.begin[l];
+    const int found =
+        FindAbove(index_.task.data() + begin, in_value_.data() + begin,
+                  profit_.data(), index_.begin[l + 1] - begin,
+                  flow_.price[l] - (shortest - label.distance), found_.data());
+    for (int i = 0; i < found; ++i) {
+      const int32_t e = index_.edge[begin + found_[i]];
       if (flow_.taken[e] || flow_.value[e] == 0) continue;
       const V base = label.distance - flow_.value[e] + flow_.price[l];
-      if (base >= shortest) continue;
-      const int32_t t = in_task_[i];
+      const int32_t t = index_.task[begin + found_[i]];
+      if (base + profit_[t] >= shortest) continue;
       if (task_stamp_[t] == search_ && task_distance_[t] <= base) continue;
       task_stamp_[t] = search_;
       task_distance_[t] = base;
@@ -273,12 +384,12 @@ bool Repair<V>::Supply(int32_t source) {
         end_labeler = l;
         continue;
       }
-      const int32_t begin = flow_.slot_begin[t];
-      for (int32_t s = begin; s < begin + flow_.filled[t]; ++s) {
+      const int32_t first = flow_.slot_begin[t];
+      for (int32_t s = first; s < first + flow_.filled[t]; ++s) {
         const int32_t held = flow_.slot_edge[s];
         const V distance = base + flow_.reduced(held);
         if (distance >= shortest) continue;
-        const int32_t to = problem.labeler[held];
+        const int32_t to = flow_.labeler[held];
         if (labeler_stamp_[to] == search_) {
           if (distance >= distance_[to]) continue;
         } else {
@@ -298,38 +409,28 @@ bool Repair<V>::Supply(int32_t source) {
     }
   }
   for (const int32_t l : tree_) {
-    if (distance_[l] < shortest) flow_.price[l] -= shortest - distance_[l];
+    if (distance_[l] >= shortest) continue;
+    flow_.price[l] -= shortest - distance_[l];
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
+      touched_.push_back(flow_.slot_task[s]);
+    }
   }
   ++stats_->augmentations;
-  if (end_edge != Flow<V>::kNone) flow_.Fill(end_task, end_edge);
+  if (end_edge != Flow<V>::kNone) {
+    flow_.Fill(end_task, end_edge);
+    touched_.push_back(end_task);
+  }
   int32_t from = end_labeler;
   while (from != source) {
     const int32_t slot = via_slot_[from];
     const int32_t edge = via_edge_[from];
     flow_.Move(slot, edge);
-    from = problem.labeler[edge];
+    touched_.push_back(flow_.slot_task[slot]);
+    from = flow_.labeler[edge];
   }
+  for (const int32_t t : touched_) profit_[t] = Profit(t);
+  touched_.clear();
   return true;
-}
-
-template <typename V>
-void Repair<V>::IndexByLabeler() {
-  const Problem& problem = *flow_.problem;
-  in_begin_.assign(flow_.num_labelers() + 1, 0);
-  for (const int32_t l : problem.labeler) ++in_begin_[l + 1];
-  for (int l = 0; l < flow_.num_labelers(); ++l) {
-    in_begin_[l + 1] += in_begin_[l];
-  }
-  in_edge_.resize(problem.num_edges());
-  in_task_.resize(problem.num_edges());
-  std::vector<int32_t> at(in_begin_.begin(), in_begin_.end() - 1);
-  for (int t = 0; t < flow_.num_tasks(); ++t) {
-    for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-      const int32_t i = at[problem.labeler[e]]++;
-      in_edge_[i] = e;
-      in_task_[i] = t;
-    }
-  }
 }
 
 // Makes an interrupted flow feasible: overloaded labelers keep the slots that
@@ -360,23 +461,21 @@ void Repair<V>::CutBack() {
       }
     }
   }
-  for (int t = 0; t < flow_.num_tasks(); ++t) {
-    while (flow_.room(t) > 0) {
-      int32_t best = Flow<V>::kNone;
-      for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-        const int32_t l = problem.labeler[e];
-        if (flow_.taken[e] || flow_.value[e] == 0 ||
-            flow_.load[l] >= problem.capacity[l]) {
-          continue;
-        }
-        if (best == Flow<V>::kNone || flow_.value[e] > flow_.value[best]) {
-          best = e;
-        }
-      }
-      if (best == Flow<V>::kNone) break;
-      flow_.Fill(t, best);
+  FillFree(flow_);
+}
+
+template <typename V>
+int64_t Repair<V>::Excess() const {
+  int64_t excess = 0;
+  for (int l = 0; l < flow_.num_labelers(); ++l) {
+    const int32_t over = flow_.load[l] - flow_.problem->capacity[l];
+    if (over > 0) excess += over;
+    // As many slots as the tasks have is all she could be missing.
+    if (over < 0 && flow_.price[l] > 0) {
+      excess += std::min(-over, flow_.num_tasks());
     }
   }
+  return excess;
 }
 
 template <typename V>
@@ -385,10 +484,16 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
   stats_ = &stats;
   result_ = RepairResult::kOptimal;
   scans_ = 0;
+  in_value_.clear();
+  touched_.clear();
   const Problem& problem = *flow_.problem;
   ContentTasks();
   const int num_labelers = flow_.num_labelers();
   RaisePrices();
+  if (result_ == RepairResult::kOptimal && Excess() > limits.most_excess) {
+    return RepairResult::kCapped;
+  }
+  std::fill(best_free_.begin(), best_free_.end(), flow_.largest);
   bool going = result_ == RepairResult::kOptimal;
   for (int l = 0; l < num_labelers && going; ++l) {
     while (going && flow_.load[l] > problem.capacity[l]) going = Relieve(l);

@@ -30,30 +30,34 @@
 #define ALLOT_LIB_MATCH_SHORTEST_PATH_H_
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "lib/match/assignment.h"
 #include "lib/match/deadline.h"
 #include "lib/match/flow.h"
+#include "lib/match/labeler_index.h"
 
 namespace allot {
 
 enum class RepairResult {
   kOptimal,
   kDeadline,  // feasible: what was overloaded has been cut back
-  kCapped,    // the same, for want of `most_scans`
+  kCapped,    // not begun: too much is wrong. Overloaded; prices are usable
 };
 
 struct RepairLimits {
   Deadline deadline;
-  int64_t most_scans = INT64_MAX;  // labelers expanded, all searches together
+  // Slots too many and places too dear that may be left to the searches.
+  int64_t most_excess = INT64_MAX;
 };
 
 template <typename V>
 class Repair {
  public:
-  // Keeps a reference to the flow and changes its slots and prices.
-  explicit Repair(Flow<V>& flow);
+  // Keeps references; changes the flow's slots and prices, and builds the index
+  // if it is needed and not built yet.
+  Repair(Flow<V>& flow, LabelerIndex& index);
 
   // Requires prices in [0, A]. Slots already filled matter only as a
   // preference among ties.
@@ -71,11 +75,16 @@ class Repair {
   };
 
   void ContentTasks();
+  void FillBest(int32_t task, int32_t k, std::span<const int32_t> kept);
+  void FillBestOfMany(int32_t task, int32_t k);
   void RaisePrices();
+  int64_t Excess() const;
   bool Relieve(int32_t source);
+  void NoteFreed(int32_t slot);
+  void PrepareSupply();
+  V Profit(int32_t task) const;
   bool Supply(int32_t source);
   void CutBack();
-  void IndexByLabeler();
   bool OutOfLimits();
 
   void Push(V distance, int32_t labeler);
@@ -83,6 +92,7 @@ class Repair {
   void Begin();
 
   Flow<V>& flow_;
+  LabelerIndex& index_;
   RepairLimits limits_;
   RepairResult result_ = RepairResult::kOptimal;
   SolveStats* stats_ = nullptr;
@@ -92,15 +102,20 @@ class Repair {
   // Of the search under way; valid where the stamp is this search's.
   int32_t search_ = 0;
   std::vector<int32_t> labeler_stamp_, task_stamp_;
-  std::vector<V> distance_;                   // [labelers]
-  std::vector<V> task_distance_;              // [tasks]
+  std::vector<V> distance_;       // [labelers]
+  std::vector<V> task_distance_;  // [tasks]
+  // No edge that the task does without has a larger reduced value. While
+  // Relieve() runs: prices only rise.
+  std::vector<V> best_free_;                  // [tasks]
   std::vector<uint8_t> settled_;              // [labelers]
   std::vector<int32_t> via_slot_, via_edge_;  // [labelers] the move into it
   std::vector<int32_t> tree_;                 // settled labelers
 
-  // Edges by labeler, built when first needed.
-  std::vector<int32_t> in_begin_, in_edge_, in_task_;
-  std::vector<int32_t> order_;
+  // While Supply() runs.
+  std::vector<V> in_value_;  // a, as index_.edge
+  std::vector<V> profit_;    // [tasks]
+  std::vector<int32_t> touched_;
+  std::vector<int32_t> kept_, order_, found_;
   std::vector<Leaver> leavers_;
 };
 

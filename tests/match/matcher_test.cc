@@ -337,7 +337,8 @@ TEST_P(ExactSolver, AtADeadlineAlreadyPassedAnswersFeasiblyWithItsGap) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ExactSolver,
-                         ::testing::Values(Solver::kAuto, Solver::kHungarian),
+                         ::testing::Values(Solver::kAuto, Solver::kHungarian,
+                                           Solver::kAuction),
                          [](const auto& param) {
                            return std::string(SolverName(param.param));
                          });

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/match/auction.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/match/auction_phase.h"
+#include "lib/match/certificate.h"
+#include "lib/match/flow.h"
+#include "lib/match/incumbent.h"
+#include "lib/match/shortest_path.h"
+
+namespace allot {
+namespace {
+
+// The first as shares of the largest value, which is how far a price may have
+// to rise, the others of the spread of values. Measured on the families of
+// tests/bench: where labelers are scarce a small first epsilon is a price war
+// without end, where they are not a large one only makes work for reverse; and
+// below the last one shortest paths are quicker.
+constexpr double kFirstEpsilon = 2e-3;
+constexpr double kFirstEpsilonScarce = 0.1;
+constexpr double kFirstEpsilonWarm = 4e-5;
+constexpr double kLastEpsilon = 4e-6;
+constexpr double kShrink = 10;
+// Before each phase prices step back by so many of its epsilons, about twice
+// what the phase before may have overshot: rising again costs less than coming
+// down by reverse.
+constexpr double kStepBack = 20;
+// Demand beyond this share of the capacity counts as scarce.
+constexpr double kScarce = 0.97;
+
+template <typename V>
+V Spread(const Flow<V>& flow) {
+  V least = flow.largest;
+  for (const V a : flow.value) {
+    if (a > 0) least = std::min(least, a);
+  }
+  return flow.largest - least;
+}
+
+template <typename V>
+bool Scarce(const Flow<V>& flow) {
+  int64_t capacity = 0;
+  for (const int32_t c : flow.problem->capacity) {
+    capacity += std::min(c, flow.num_tasks());
+  }
+  return static_cast<double>(flow.slot_begin.back()) >
+         kScarce * static_cast<double>(capacity);
+}
+
+template <typename V>
+V ToEpsilon(double share, V spread) {
+  return std::max(V{1}, static_cast<V>(share * static_cast<double>(spread)));
+}
+
+template <typename V>
+Assignment Solve(const Problem& problem, const ValueRange& range,
+                 const AuctionOptions& options) {
+  Flow<V> flow = MakeFlow<V>(problem, range);
+  SetPrices(options.warm_price, flow);
+  LabelerIndex index;
+  SolveStats stats;
+  Repair<V> repair(flow, index);
+  Incumbent<V> incumbent(flow, options.deadline, options.gap_tolerance);
+  const auto finish = [&] {
+    Assignment assignment = incumbent.Take();
+    assignment.solver = Solver::kAuction;
+    assignment.stats = stats;
+    return assignment;
+  };
+  if (options.try_repair_first) {
+    // Often nothing, or little, is contested, or the prices are good already.
+    RepairLimits limits{incumbent.deadline()};
+    limits.most_excess = std::max(64, flow.slot_begin.back() / 50);
+    const RepairResult result = repair.Run(limits, stats);
+    if (result != RepairResult::kCapped) {
+      incumbent.Offer(result == RepairResult::kOptimal);
+      Assignment assignment = finish();
+      assignment.solver = Solver::kHungarian;
+      return assignment;
+    }
+  }
+  const V spread = Spread(flow);
+  const bool warm = !options.warm_price.empty();
+  const V last = ToEpsilon(kLastEpsilon, spread);
+  V epsilon = ToEpsilon(Scarce(flow) ? kFirstEpsilonScarce : kFirstEpsilon,
+                        flow.largest);
+  if (warm) epsilon = ToEpsilon(kFirstEpsilonWarm, flow.largest);
+  AuctionPhase<V> phase(flow, index);
+  for (bool first = true;; first = false) {
+    epsilon = std::max(epsilon, last);
+    if (!first) {
+      const double back = kStepBack * static_cast<double>(epsilon);
+      for (V& p : flow.price) {
+        p = static_cast<V>(std::max(0.0, static_cast<double>(p) - back));
+      }
+    }
+    const bool in_time = phase.Run(epsilon, incumbent.deadline(), stats);
+    if (!in_time || incumbent.wanted()) {
+      phase.Finish();
+      FillFree(flow);
+      incumbent.Offer(false);
+      if (!in_time || incumbent.good_enough()) return finish();
+    }
+    if (epsilon == last) break;
+    epsilon = static_cast<V>(static_cast<double>(epsilon) / kShrink);
+  }
+  phase.Finish();
+  const RepairResult result = repair.Run({incumbent.deadline()}, stats);
+  incumbent.Offer(result == RepairResult::kOptimal);
+  return finish();
+}
+
+}  // namespace
+
+Assignment SolveAuction(const Problem& problem, const AuctionOptions& options) {
+  const ValueRange range = FindRange(problem);
+  return FitsInt32(range) ? Solve<int32_t>(problem, range, options)
+                          : Solve<int64_t>(problem, range, options);
+}
+
+}  // namespace allot

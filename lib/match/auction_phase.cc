@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/match/auction_phase.h"
+
+#include <algorithm>
+
+#include "lib/match/kernels.h"
+
+namespace allot {
+
+template <typename V>
+AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex& index)
+    : flow_(flow), index_(index), live_(flow.value) {
+  const Problem& problem = *flow.problem;
+  for (V& a : live_) {
+    if (a == 0) a = kBlocked<V>;
+  }
+  slot_edge_.assign(flow.slot_edge.size(), Flow<V>::kNone);
+  open_.resize(flow.num_tasks());
+  profit_.resize(flow.num_tasks());
+  degree_.assign(flow.num_labelers(), 0);
+  for (int e = 0; e < problem.num_edges(); ++e) ++degree_[flow.labeler[e]];
+  bid_begin_.resize(flow.num_labelers() + 1);
+  bid_begin_[0] = 0;
+  for (int l = 0; l < flow.num_labelers(); ++l) {
+    bid_begin_[l + 1] =
+        bid_begin_[l] + std::min(problem.capacity[l], degree_[l]);
+    // A labeler with room for every task that lists it is free.
+    if (degree_[l] <= problem.capacity[l]) flow.price[l] = 0;
+  }
+  load_.assign(flow.num_labelers(), 0);
+  bids_kept_.resize(bid_begin_.back());
+}
+
+// Slots that are no worse than what is left by more than epsilon stay, at the
+// level their task would bid for them today; the others are open.
+template <typename V>
+void AuctionPhase<V>::Open() {
+  const Problem& problem = *flow_.problem;
+  std::fill(load_.begin(), load_.end(), 0);
+  queue_.clear();
+  for (int t = 0; t < flow_.num_tasks(); ++t) {
+    Top<V> top;
+    const int32_t first = flow_.slot_begin[t], last = flow_.slot_begin[t + 1];
+    if (first == last) continue;
+    const int32_t begin = problem.offset[t];
+    TopReduced(flow_.labeler + begin, live_.data() + begin, flow_.price.data(),
+               problem.offset[t + 1] - begin, 1, top);
+    const V next = std::max(V{0}, top.reduced[0]);
+    open_[t] = 0;
+    for (int32_t s = first; s < last; ++s) {
+      const int32_t e = slot_edge_[s];
+      if (e == Flow<V>::kNone) {
+        ++open_[t];
+        continue;
+      }
+      if (flow_.reduced(e) >= next - epsilon_) {
+        const int32_t l = flow_.labeler[e];
+        bids_kept_[bid_begin_[l] + load_[l]++] = {
+            flow_.value[e] - next + epsilon_, s};
+        continue;
+      }
+      slot_edge_[s] = Flow<V>::kNone;
+      live_[e] = flow_.value[e];
+      ++open_[t];
+    }
+    if (open_[t] > 0) queue_.push_back(t);
+  }
+  for (int l = 0; l < flow_.num_labelers(); ++l) {
+    std::make_heap(
+        bids_kept_.data() + bid_begin_[l],
+        bids_kept_.data() + bid_begin_[l] + load_[l],
+        [](const Bid& x, const Bid& y) { return x.level > y.level; });
+  }
+}
+
+template <typename V>
+void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V level) {
+  const int32_t l = flow_.labeler[edge];
+  const int32_t most = bid_begin_[l + 1] - bid_begin_[l];
+  Bid* heap = bids_kept_.data() + bid_begin_[l];
+  int32_t hole;
+  if (load_[l] == most && heap[0].level >= level) {
+    // Kept from an earlier phase at better levels: no place for this bid.
+    flow_.price[l] = level;
+    ++open_[flow_.slot_task[slot]];
+    return;
+  }
+  slot_edge_[slot] = edge;
+  live_[edge] = kBlocked<V>;
+  if (load_[l] < most) {
+    hole = load_[l]++;
+    while (hole > 0 && heap[(hole - 1) / 2].level > level) {
+      heap[hole] = heap[(hole - 1) / 2];
+      hole = (hole - 1) / 2;
+    }
+    heap[hole] = {level, slot};
+    if (load_[l] == most && most < degree_[l]) {
+      flow_.price[l] = std::max(flow_.price[l], heap[0].level);
+    }
+    return;
+  }
+  const int32_t outbid = heap[0].slot;
+  hole = 0;
+  for (int32_t child = 1; child < most; child = 2 * hole + 1) {
+    if (child + 1 < most && heap[child + 1].level < heap[child].level) ++child;
+    if (heap[child].level >= level) break;
+    heap[hole] = heap[child];
+    hole = child;
+  }
+  heap[hole] = {level, slot};
+  flow_.price[l] = heap[0].level;
+  const int32_t task = flow_.slot_task[outbid];
+  const int32_t lost = slot_edge_[outbid];
+  live_[lost] = flow_.value[lost];
+  slot_edge_[outbid] = Flow<V>::kNone;
+  if (open_[task]++ == 0) queue_.push_back(task);
+}
+
+template <typename V>
+void AuctionPhase<V>::BidFor(int32_t task) {
+  const Problem& problem = *flow_.problem;
+  const int32_t begin = problem.offset[task];
+  const int32_t end = problem.offset[task + 1];
+  while (open_[task] > 0) {
+    // All open slots bid at once, each against the best that none of them gets.
+    const int want = std::min(open_[task] + 1, kMostTop);
+    Top<V> top;
+    TopReduced(flow_.labeler + begin, live_.data() + begin, flow_.price.data(),
+               end - begin, want, top);
+    const V next = std::max(V{0}, top.reduced[want - 1]);
+    int32_t slot = flow_.slot_begin[task];
+    for (int i = 0; i < want - 1; ++i) {
+      if (top.reduced[i] <= 0) {
+        open_[task] = 0;  // these stay empty
+        return;
+      }
+      while (slot_edge_[slot] != Flow<V>::kNone) ++slot;
+      const int32_t e = begin + top.index[i];
+      --open_[task];
+      ++bids_;
+      Accept(slot, e, flow_.value[e] - next + epsilon_);
+    }
+  }
+}
+
+template <typename V>
+V AuctionPhase<V>::Profit(int32_t task) const {
+  V profit = flow_.largest;
+  for (int32_t s = flow_.slot_begin[task]; s < flow_.slot_begin[task + 1];
+       ++s) {
+    if (slot_edge_[s] == Flow<V>::kNone) return 0;
+    profit = std::min(profit, flow_.reduced(slot_edge_[s]));
+  }
+  return profit;
+}
+
+// Lowers the price of a labeler with room until it is full or 0.
+template <typename V>
+void AuctionPhase<V>::Attract(int32_t labeler) {
+  V& price = flow_.price[labeler];
+  const int32_t most = bid_begin_[labeler + 1] - bid_begin_[labeler];
+  const int32_t room = most - load_[labeler];
+  if (room <= 0 || price == 0) return;
+  const int32_t begin = index_.begin[labeler];
+  const int32_t size = index_.begin[labeler + 1] - begin;
+  // Tasks that would come for at least `least`. What decides is usually close
+  // below the price, so look there first. A task must gain epsilon by coming.
+  V step = 4 * epsilon_;
+  for (;;) {
+    const V least = step < price ? std::max(epsilon_, price - step) : epsilon_;
+    const int found =
+        FindAbove(index_.task.data() + begin, in_value_.data() + begin,
+                  profit_.data(), size, least - 1, found_.data());
+    offers_.clear();
+    for (int i = 0; i < found; ++i) {
+      const int32_t e = index_.edge[begin + found_[i]];
+      if (live_[e] <= 0) continue;
+      const int32_t t = index_.task[begin + found_[i]];
+      offers_.push_back({live_[e] - profit_[t], e, t});
+    }
+    bids_ += found;
+    if (least == epsilon_ || static_cast<int32_t>(offers_.size()) > room) break;
+    step = step > flow_.largest / 8 ? flow_.largest : 8 * step;
+  }
+  const auto better = [](const Offer& x, const Offer& y) {
+    return x.level != y.level ? x.level > y.level : x.edge < y.edge;
+  };
+  const int32_t count = static_cast<int32_t>(offers_.size());
+  V lowered = 0;
+  if (count > room) {
+    std::nth_element(offers_.begin(), offers_.begin() + room, offers_.end(),
+                     better);
+    lowered = std::max(V{0}, offers_[room].level - epsilon_);
+    offers_.resize(room);
+  }
+  if (lowered < price) {
+    price = lowered;
+    const Bid* kept = &bids_kept_[bid_begin_[labeler]];
+    for (int32_t i = 0; i < load_[labeler]; ++i) {
+      const int32_t t = flow_.slot_task[kept[i].slot];
+      profit_[t] = Profit(t);
+    }
+  }
+  for (const Offer& offer : offers_) {
+    // The task's worst slot, or an empty one, changes over.
+    int32_t worst = Flow<V>::kNone;
+    V profit = 0;
+    for (int32_t s = flow_.slot_begin[offer.task];
+         s < flow_.slot_begin[offer.task + 1]; ++s) {
+      if (slot_edge_[s] == Flow<V>::kNone) {
+        worst = s;
+        break;
+      }
+      const V r = flow_.reduced(slot_edge_[s]);
+      if (worst == Flow<V>::kNone || r < profit) {
+        worst = s;
+        profit = r;
+      }
+    }
+    const int32_t left = slot_edge_[worst];
+    if (left != Flow<V>::kNone) {
+      const int32_t from = flow_.labeler[left];
+      live_[left] = flow_.value[left];
+      Drop(worst);
+      if (flow_.price[from] > 0) queue_.push_back(from);
+    }
+    slot_edge_[worst] = offer.edge;
+    live_[offer.edge] = kBlocked<V>;
+    bids_kept_[bid_begin_[labeler] + load_[labeler]++] = {price, worst};
+    profit_[offer.task] = Profit(offer.task);
+  }
+}
+
+// Takes the slot's bid from its labeler. The kept bids need not stay a heap: no
+// forward bid follows in the same phase.
+template <typename V>
+void AuctionPhase<V>::Drop(int32_t slot) {
+  const int32_t l = flow_.labeler[slot_edge_[slot]];
+  Bid* kept = bids_kept_.data() + bid_begin_[l];
+  int32_t i = 0;
+  while (kept[i].slot != slot) ++i;
+  kept[i] = kept[--load_[l]];
+}
+
+template <typename V>
+bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
+                          SolveStats& stats) {
+  epsilon_ = epsilon;
+  bids_ = 0;
+  Open();
+  bool in_time = true;
+  for (size_t head = 0; head < queue_.size(); ++head) {
+    if (head % 64 == 0 && deadline.Passed()) {
+      in_time = false;
+      break;
+    }
+    if (head >= 4096 && 2 * head >= queue_.size()) {
+      queue_.erase(queue_.begin(), queue_.begin() + head);
+      head = 0;
+    }
+    // The rows lie all over memory: fetch one while working on another.
+    if (head + 2 < queue_.size()) {
+      const int32_t begin = flow_.problem->offset[queue_[head + 2]];
+      const int32_t end = flow_.problem->offset[queue_[head + 2] + 1];
+      for (int32_t e = begin; e < end && e < begin + 128; e += 16) {
+        __builtin_prefetch(&live_[e]);
+        __builtin_prefetch(&flow_.labeler[e]);
+      }
+    }
+    BidFor(queue_[head]);
+  }
+  const int64_t forward = bids_;
+  if (in_time) {
+    queue_.clear();
+    if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
+    if (in_value_.empty()) {
+      in_value_.resize(index_.edge.size());
+      for (size_t i = 0; i < in_value_.size(); ++i) {
+        in_value_[i] = flow_.value[index_.edge[i]];
+      }
+      int32_t most = 0;
+      for (const int32_t degree : degree_) most = std::max(most, degree);
+      found_.resize(most + 8);
+    }
+    for (int t = 0; t < flow_.num_tasks(); ++t) profit_[t] = Profit(t);
+    for (int l = 0; l < flow_.num_labelers(); ++l) {
+      if (flow_.price[l] > 0 && load_[l] < flow_.problem->capacity[l]) {
+        queue_.push_back(l);
+      }
+    }
+    for (size_t head = 0; head < queue_.size(); ++head) {
+      if (head % 16 == 0 && deadline.Passed()) {
+        in_time = false;
+        break;
+      }
+      Attract(queue_[head]);
+    }
+  }
+  stats.bids += forward;
+  stats.scanned += bids_ - forward;
+  ++stats.scaling_phases;
+  return in_time;
+}
+
+template <typename V>
+void AuctionPhase<V>::Finish() {
+  flow_.EmptyAll();
+  for (size_t s = 0; s < slot_edge_.size(); ++s) {
+    if (slot_edge_[s] != Flow<V>::kNone) {
+      flow_.Fill(flow_.slot_task[s], slot_edge_[s]);
+    }
+  }
+}
+
+template class AuctionPhase<int32_t>;
+template class AuctionPhase<int64_t>;
+
+}  // namespace allot

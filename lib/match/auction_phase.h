@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// One scaling phase of the auction (auction.h). Internal to lib/match.
+//
+// Letters: p price, v a task's profit (the reduced value of its worst slot, 0
+// if one is empty), epsilon the least raise of a bid. A phase keeps epsilon
+// complementary slackness: no edge a task does without is worth more than
+// epsilon above its worst slot, and no slot is worth less than -epsilon.
+#ifndef ALLOT_LIB_MATCH_AUCTION_PHASE_H_
+#define ALLOT_LIB_MATCH_AUCTION_PHASE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "lib/match/assignment.h"
+#include "lib/match/deadline.h"
+#include "lib/match/flow.h"
+#include "lib/match/labeler_index.h"
+
+namespace allot {
+
+template <typename V>
+class AuctionPhase {
+ public:
+  // Keeps references: `index` lists the problem's edges by labeler.
+  AuctionPhase(Flow<V>& flow, LabelerIndex& index);
+
+  // Auctions all slots anew from the flow's prices. False at the deadline. The
+  // flow's slots are in use by the phases; call Finish() to see them.
+  bool Run(V epsilon, const Deadline& deadline, SolveStats& stats);
+
+  // Writes the slots won into the flow.
+  void Finish();
+
+ private:
+  struct Bid {
+    V level;
+    int32_t slot;
+  };
+  struct Offer {
+    V level;
+    int32_t edge, task;
+  };
+
+  void Open();
+  void BidFor(int32_t task);
+  void Accept(int32_t slot, int32_t edge, V level);
+  void Drop(int32_t slot);
+  void Attract(int32_t labeler);
+  V Profit(int32_t task) const;
+
+  Flow<V>& flow_;
+  LabelerIndex& index_;
+  V epsilon_ = 0;
+  int64_t bids_ = 0;
+
+  // a, but kBlocked while a slot holds the edge.
+  std::vector<V> live_;
+  std::vector<int32_t> slot_edge_;  // [slots] or kNone
+  std::vector<int32_t> open_;       // [tasks] slots without an edge
+  // Bids that labeler l keeps: a heap, the lowest on top, of load_[l] entries
+  // from bid_begin_[l].
+  std::vector<int32_t> bid_begin_, load_;
+  std::vector<Bid> bids_kept_;
+  std::vector<int32_t> queue_;
+  std::vector<int32_t> degree_;  // [labelers]
+  std::vector<V> in_value_;      // a by labeler, as index_.edge
+  std::vector<int32_t> found_;
+  std::vector<V> profit_;  // v, kept while reverse
+  std::vector<Offer> offers_;
+};
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_MATCH_AUCTION_PHASE_H_

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inner loop of every sparse solver: the largest reduced values of a row.
+// Internal to lib/match.
+//
+// One binary serves all machines: the build targets x86-64-v2, and the loop for
+// 32-bit values is chosen at run time where AVX2 is there. Both give the same
+// answer to the bit.
+#ifndef ALLOT_LIB_MATCH_KERNELS_H_
+#define ALLOT_LIB_MATCH_KERNELS_H_
+
+#include <cstdint>
+
+namespace allot {
+
+inline constexpr int kMostTop = 16;
+
+template <typename V>
+struct Top {
+  V reduced[kMostTop];
+  int32_t index[kMostTop];
+};
+
+// The `want` largest of value[i] - price[labeler[i]], i < n, in descending
+// order, ties by index; where n < want, the rest is `lowest`, with index -1.
+// Requires 1 <= want <= kMostTop; values of at most 2^30 in size.
+void TopReduced(const int32_t* labeler, const int32_t* value,
+                const int32_t* price, int n, int want, Top<int32_t>& top);
+void TopReduced(const int32_t* labeler, const int64_t* value,
+                const int64_t* price, int n, int want, Top<int64_t>& top);
+
+// The indices i < n of value[i] - price[labeler[i]] > threshold, ascending;
+// returns how many. `found` has room for n + 8.
+int FindAbove(const int32_t* labeler, const int32_t* value,
+              const int32_t* price, int n, int32_t threshold, int32_t* found);
+int FindAbove(const int32_t* labeler, const int64_t* value,
+              const int64_t* price, int n, int64_t threshold, int32_t* found);
+
+// What is known of the utilities seen so far.
+struct RangeSums {
+  double largest_value = 0;    // of w + penalty, 0 if none is positive
+  double largest_utility = 0;  // of |w| where w + penalty is positive
+  bool whole = true;           // every w + penalty is a whole number
+};
+void AddToRange(const double* utility, int n, double penalty, RangeSums& sums);
+
+// Below every reduced value of an edge that may be used. A value of kBlocked
+// keeps an edge out of the top.
+template <typename V>
+inline constexpr V kBlocked = -(V{1} << (sizeof(V) == 4 ? 30 : 60));
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_MATCH_KERNELS_H_
