@@ -100,13 +100,11 @@ int64_t Problem::num_slots() const {
 
 absl::Status Validate(const Problem& problem) {
   if (absl::Status status = ValidateSizes(problem); !status.ok()) return status;
-  int64_t slots = 0;
   for (int t = 0; t < problem.num_tasks(); ++t) {
     if (problem.redundancy[t] < 0) {
       return absl::InvalidArgumentError(absl::StrCat(
           "redundancy[", t, "]: want >= 0, got ", problem.redundancy[t]));
     }
-    slots += problem.redundancy[t];
     if (!(problem.penalty(t) >= 0 && problem.penalty(t) <= kMaxUtility)) {
       return absl::InvalidArgumentError(
           absl::StrCat("unfilled_penalty[", t, "]: want in [0, ", kMaxUtility,

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the program tells the shell. docs/cli.md repeats this table.
+#ifndef ALLOT_CLI_EXIT_CODE_H_
+#define ALLOT_CLI_EXIT_CODE_H_
+
+#include "absl/status/status.h"
+
+namespace allot {
+
+enum ExitCode {
+  kExitOk = 0,
+  kExitFailed = 1,    // the server failed, or a file cannot be read or written
+  kExitBadInput = 2,  // usage, a file's contents, or a request found invalid
+  kExitUnreachable = 3,  // no server there, or it went away
+  kExitNotFound = 4,  // a pool, labeler or task that the server does not know
+};
+
+inline ExitCode ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return kExitOk;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kFailedPrecondition:
+      return kExitBadInput;
+    case absl::StatusCode::kUnavailable:
+      return kExitUnreachable;
+    case absl::StatusCode::kNotFound:
+      return kExitNotFound;
+    default:
+      return kExitFailed;
+  }
+}
+
+}  // namespace allot
+
+#endif  // ALLOT_CLI_EXIT_CODE_H_

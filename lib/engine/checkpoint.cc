@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/engine/checkpoint.h"
+
+#include <zlib.h>
+
+#include <bit>
+#include <concepts>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "lib/base/status_macros.h"
+
+namespace allot {
+
+static_assert(std::endian::native == std::endian::little);
+
+// One description of the format, walked by a Writer or a Reader: what is saved
+// and what is restored cannot drift apart.
+struct CheckpointAccess {
+  template <typename Archive>
+  static bool Walk(Archive& archive, PoolState& state);
+
+  template <typename Archive>
+  static bool WalkLabelers(Archive& archive, PoolState& state);
+  template <typename Archive>
+  static bool WalkTasks(Archive& archive, PoolState& state);
+  static void Restore(PoolState& state);
+};
+
+namespace {
+
+constexpr uint64_t kMagic = 0x31'30'74'6f'6c'6c'61;  // "allot01"
+
+template <typename T>
+concept Number = std::is_arithmetic_v<T>;
+
+uint32_t Checksum(absl::string_view bytes) {
+  return static_cast<uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
+class Writer {
+ public:
+  static constexpr bool kReading = false;
+
+  template <Number T>
+  bool operator()(T& value) {
+    bytes_.append(reinterpret_cast<const char*>(&value), sizeof(value));
+    return true;
+  }
+  bool operator()(std::string& value) {
+    uint64_t size = value.size();
+    (*this)(size);
+    bytes_ += value;
+    return true;
+  }
+  template <typename T>
+  bool Size(const T& container, uint64_t& size) {
+    size = container.size();
+    return (*this)(size);
+  }
+  bool Raw(void* data, size_t size) {
+    bytes_.append(static_cast<const char*>(data), size);
+    return true;
+  }
+  std::string Take() && { return std::move(bytes_); }
+
+ private:
+  std::string bytes_;
+};
+
+class Reader {
+ public:
+  static constexpr bool kReading = true;
+
+  explicit Reader(absl::string_view bytes) : bytes_(bytes) {}
+
+  template <Number T>
+  bool operator()(T& value) {
+    return Raw(&value, sizeof(value));
+  }
+  bool operator()(std::string& value) {
+    uint64_t size = 0;
+    if (!(*this)(size) || size > bytes_.size()) return false;
+    value.assign(bytes_.data(), size);
+    bytes_.remove_prefix(size);
+    return true;
+  }
+  // Of a container to be filled; every element takes a byte at least, so a size
+  // that the bytes cannot hold is refused before anything is allocated.
+  template <typename T>
+  bool Size(const T&, uint64_t& size) {
+    return (*this)(size) && size <= bytes_.size();
+  }
+  bool Raw(void* data, size_t size) {
+    if (size > bytes_.size()) return false;
+    std::memcpy(data, bytes_.data(), size);
+    bytes_.remove_prefix(size);
+    return true;
+  }
+  bool done() const { return bytes_.empty(); }
+
+ private:
+  absl::string_view bytes_;
+};
+
+template <typename A, typename T, typename Each>
+bool Items(A& archive, std::vector<T>& items, const Each& each) {
+  uint64_t size = 0;
+  if (!archive.Size(items, size)) return false;
+  if constexpr (A::kReading) items.resize(size);
+  for (T& item : items) {
+    if (!each(archive, item)) return false;
+  }
+  return true;
+}
+
+template <typename A, typename T>
+bool Plain(A& archive, std::vector<T>& items) {
+  return Items(archive, items, [](A& a, T& item) { return a(item); });
+}
+
+template <typename A, typename T>
+bool Maybe(A& a, std::optional<T>& value) {
+  bool present = value.has_value();
+  if (!a(present)) return false;
+  if (!present) return true;
+  if constexpr (A::kReading) value.emplace();
+  return a(*value);
+}
+
+template <typename A>
+bool Walk(A& a, SkillBelief& belief) {
+  return a(belief.mean) && a(belief.variance);
+}
+
+template <typename A>
+bool Walk(A& a, Policy& policy) {
+  ObjectiveWeights& w = policy.weights;
+  return a(policy.name) && a(w.quality) && a(w.cost) && a(w.time) &&
+         a(w.explore) && a(w.balance) && a(w.must_fill) &&
+         a(w.min_expected_accuracy) && a(w.max_labeler_share) &&
+         a(policy.confidence.target_confidence) &&
+         a(policy.confidence.max_answers);
+}
+
+template <typename A>
+bool Walk(A& a, Pool& pool) {
+  return a(pool.id) &&
+         Items(a, pool.skills,
+               [](A& b, Skill& skill) {
+                 return b(skill.name) && b(skill.prior_mean) &&
+                        b(skill.prior_variance);
+               }) &&
+         Items(a, pool.label_sets,
+               [](A& b, LabelSet& set) {
+                 return b(set.name) && Plain(b, set.labels);
+               }) &&
+         Items(a, pool.policies,
+               [](A& b, Policy& policy) { return Walk(b, policy); }) &&
+         a(pool.learning.learn_prior) && a(pool.learning.drift_per_day) &&
+         a(pool.learning.difficulty_variance);
+}
+
+template <typename A>
+bool Walk(A& a, Task& task) {
+  return a(task.id) &&
+         Items(a, task.loading,
+               [](A& b, SkillWeight& weight) {
+                 return b(weight.skill) && b(weight.weight);
+               }) &&
+         a(task.num_classes) && a(task.label_set) && a(task.difficulty) &&
+         Maybe(a, task.difficulty_variance) && Plain(a, task.prior) &&
+         a(task.base_seconds) && a(task.redundancy) && a(task.value) &&
+         Plain(a, task.required_qualifications) &&
+         Plain(a, task.excluded_labelers) && Maybe(a, task.gold_label);
+}
+
+template <typename A>
+bool Walk(A& a, RecordedAnswer& answer) {
+  if (!(a(answer.labeler) && a(answer.label) && a(answer.belief))) return false;
+  auto terms = static_cast<uint16_t>(answer.site.size());
+  if (!a(terms)) return false;
+  answer.site.resize(terms);
+  for (SiteTerm& term : answer.site) {
+    if (!(a(term.precision) && a(term.shift))) return false;
+  }
+  return true;
+}
+
+template <typename A>
+bool Walk(A& a, TaskRecord& record) {
+  return Walk(a, record.spec) &&
+         Items(a, record.answers,
+               [](A& b, RecordedAnswer& answer) { return Walk(b, answer); }) &&
+         Items(a, record.leases,
+               [](A& b, OpenLease& lease) {
+                 return b(lease.id) && b(lease.labeler) &&
+                        b(lease.expires_unix_micros);
+               }) &&
+         Plain(a, record.not_again);
+}
+
+using Start = std::shared_ptr<const std::vector<SkillBelief>>;
+
+// The vectors of starting beliefs, each once.
+template <typename A>
+bool WalkStart(A& a, Start& start) {
+  std::vector<SkillBelief> beliefs;
+  if constexpr (!A::kReading) beliefs = *start;
+  if (!Items(a, beliefs,
+             [](A& b, SkillBelief& belief) { return Walk(b, belief); })) {
+    return false;
+  }
+  if constexpr (A::kReading) {
+    start =
+        std::make_shared<const std::vector<SkillBelief>>(std::move(beliefs));
+  }
+  return true;
+}
+
+template <typename A>
+bool WalkLanes(A& a, RosterBlock& block) {
+  constexpr size_t n = RosterBlock::kLabelers;
+  return a.Raw(block.skill_mean.data(),
+               block.skill_mean.size() * sizeof(float)) &&
+         a.Raw(block.skill_variance.data(),
+               block.skill_variance.size() * sizeof(float)) &&
+         a.Raw(block.price_per_answer.data(), n * sizeof(float)) &&
+         a.Raw(block.price_per_second.data(), n * sizeof(float)) &&
+         a.Raw(block.capacity.data(), n * sizeof(int32_t)) &&
+         a.Raw(block.speed.data(), n * sizeof(SpeedBelief)) &&
+         a.Raw(block.time_factor.data(), n * sizeof(float)) &&
+         a.Raw(block.answers.data(), n * sizeof(int64_t)) &&
+         a.Raw(block.updated_unix_micros.data(), n * sizeof(int64_t));
+}
+
+}  // namespace
+
+template <typename Archive>
+bool CheckpointAccess::WalkLabelers(Archive& a, PoolState& state) {
+  uint64_t rows = static_cast<uint64_t>(state.editor_.num_rows());
+  if (!a(rows)) return false;
+  std::vector<Start> starts = {state.newcomer_prior_};
+  absl::flat_hash_map<const void*, uint32_t> start_number = {
+      {state.newcomer_prior_.get(), 0}};
+  for (uint64_t row = 0; row < rows; ++row) {
+    const auto at = static_cast<int32_t>(row);
+    LabelerProfile profile;
+    bool live = false;
+    if constexpr (!Archive::kReading) {
+      const RosterBlock& block = state.editor_.Read(at);
+      profile = *block.profile[Roster::lane(at)];
+      live = (block.live >> Roster::lane(at)) & 1;
+    }
+    uint32_t start = 0;
+    bool new_start = false;
+    if constexpr (!Archive::kReading) {
+      const auto next = static_cast<uint32_t>(starts.size());
+      const auto [found, inserted] =
+          start_number.try_emplace(profile.start.get(), next);
+      start = found->second;
+      new_start = inserted;
+      if (inserted) starts.push_back(profile.start);
+    }
+    if (!(a(live) && a(profile.id) && Plain(a, profile.qualifications) &&
+          a(profile.correlation_group) && a(start) && a(new_start))) {
+      return false;
+    }
+    if (new_start && !WalkStart(a, profile.start)) return false;
+    if constexpr (Archive::kReading) {
+      if (new_start) starts.push_back(profile.start);
+      if (start >= starts.size()) return false;
+      profile.start = starts[start];
+      if (state.editor_.Find(profile.id)) return false;
+      const int32_t added = state.editor_.Add(profile.id).row;
+      if (added != at) return false;
+      state.editor_.SetProfile(at, std::move(profile));
+      if (!live) state.editor_.Remove(at);
+    }
+  }
+  for (uint64_t row = 0; row < rows; row += RosterBlock::kLabelers) {
+    const auto at = static_cast<int32_t>(row);
+    if constexpr (Archive::kReading) {
+      if (!WalkLanes(a, state.editor_.Edit(at))) return false;
+    } else {
+      RosterBlock copy = state.editor_.Read(at);
+      if (!WalkLanes(a, copy)) return false;
+    }
+  }
+  return true;
+}
+
+template <typename Archive>
+bool CheckpointAccess::WalkTasks(Archive& a, PoolState& state) {
+  uint64_t size = 0;
+  if (!a.Size(state.tasks_, size)) return false;
+  if constexpr (Archive::kReading) {
+    state.tasks_.reserve(size);
+    for (uint64_t i = 0; i < size; ++i) {
+      auto record = std::make_unique<TaskRecord>();
+      if (!allot::Walk(a, *record)) return false;
+      const int64_t rows = state.editor_.num_rows();
+      for (const RecordedAnswer& answer : record->answers) {
+        if (answer.labeler < 0 || answer.labeler >= rows) return false;
+      }
+      for (const OpenLease& lease : record->leases) {
+        if (lease.labeler < 0 || lease.labeler >= rows) return false;
+      }
+      std::string id = record->spec.id;
+      state.tasks_[std::move(id)] = std::move(record);
+    }
+  } else {
+    for (auto& [id, record] : state.tasks_) {
+      if (!allot::Walk(a, *record)) return false;
+    }
+  }
+  return true;
+}
+
+template <typename Archive>
+bool CheckpointAccess::Walk(Archive& a, PoolState& state) {
+  uint64_t magic = kMagic;
+  if (!a(magic) || magic != kMagic) return false;
+  Pool pool;
+  if constexpr (!Archive::kReading) pool = *state.pool_;
+  if (!(a(state.sequence_) && a(state.num_answers_) &&
+        a(state.leases_granted_) && a(state.next_estimate_) &&
+        allot::Walk(a, pool) && WalkStart(a, state.newcomer_prior_))) {
+    return false;
+  }
+  if constexpr (Archive::kReading) {
+    state.editor_ = RosterEditor(Roster(static_cast<int>(pool.skills.size())));
+    state.pool_ = std::make_shared<const Pool>(std::move(pool));
+  }
+  if (!(WalkLabelers(a, state) && WalkTasks(a, state))) return false;
+  return a(magic) && magic == kMagic;
+}
+
+// What is derived from the rest.
+void CheckpointAccess::Restore(PoolState& state) {
+  for (const auto& [id, task] : state.tasks_) {
+    for (const OpenLease& lease : task->leases) {
+      state.leases_[lease.id] = task.get();
+      state.expiries_.insert({lease.expires_unix_micros, lease.id});
+      state.loads_->Add(lease.labeler, 1);
+    }
+  }
+  state.changed_ = true;
+}
+
+std::string SaveCheckpoint(const PoolState& state) {
+  Writer writer;
+  // The walk is one for both ways; writing leaves the state as it is.
+  CheckpointAccess::Walk(writer, const_cast<PoolState&>(state));
+  std::string bytes = std::move(writer).Take();
+  const uint32_t sum = Checksum(bytes);
+  bytes.append(reinterpret_cast<const char*>(&sum), sizeof(sum));
+  return bytes;
+}
+
+absl::Status RestoreCheckpoint(absl::string_view bytes, PoolState& state) {
+  uint32_t sum = 0;
+  if (bytes.size() < sizeof(sum)) return absl::DataLossError("checkpoint: cut");
+  std::memcpy(&sum, bytes.data() + bytes.size() - sizeof(sum), sizeof(sum));
+  bytes.remove_suffix(sizeof(sum));
+  if (sum != Checksum(bytes)) {
+    return absl::DataLossError("checkpoint: bytes were damaged");
+  }
+  Reader reader(bytes);
+  PoolState restored;
+  if (!CheckpointAccess::Walk(reader, restored) || !reader.done()) {
+    return absl::DataLossError("checkpoint: of another version, or cut short");
+  }
+  CheckpointAccess::Restore(restored);
+  state = std::move(restored);
+  return absl::OkStatus();
+}
+
+}  // namespace allot

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/status_macros.h"
+#include "lib/engine/checkpoint.h"
+#include "lib/engine/engine_impl.h"
+
+namespace allot {
+namespace {
+
+absl::Status UnknownLabeler(absl::string_view pool, absl::string_view labeler) {
+  return absl::NotFoundError(absl::StrCat("labeler_id: there is no labeler \"",
+                                          labeler, "\" in pool \"", pool,
+                                          "\""));
+}
+
+// Learned skill vectors depend on the order of the skills.
+absl::Status CheckSkillsKept(const Pool& before, const Pool& after) {
+  for (size_t d = 0; d < before.skills.size(); ++d) {
+    if (d < after.skills.size() &&
+        after.skills[d].name == before.skills[d].name) {
+      continue;
+    }
+    return absl::FailedPreconditionError(
+        absl::StrCat("pool.skills: skill ", d, " of pool \"", before.id,
+                     "\" is \"", before.skills[d].name,
+                     "\" and must stay so: skills may only be appended"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status Engine::Impl::Recover() {
+  ALLOT_ASSIGN_OR_RETURN(const std::vector<Checkpoint> checkpoints,
+                         store_.LoadCheckpoints());
+  const auto entry_of = [&](const std::string& id) -> PoolEntry& {
+    std::unique_ptr<PoolEntry>& entry = pools_[id];
+    if (entry == nullptr) {
+      entry = std::make_unique<PoolEntry>();
+      entry->id = id;
+    }
+    return *entry;
+  };
+  int64_t after = -1;
+  for (const Checkpoint& checkpoint : checkpoints) {
+    PoolEntry& entry = entry_of(checkpoint.pool);
+    // A checkpoint of another version is no error: the log has it all.
+    if (RestoreCheckpoint(checkpoint.bytes, entry.state).ok()) {
+      ++recovery_.checkpoints_used;
+      entry.checkpoint_sequence = checkpoint.sequence;
+      entry.checkpoint_answers = entry.state.num_answers();
+    }
+    after = after < 0 ? entry.checkpoint_sequence
+                      : std::min(after, entry.checkpoint_sequence);
+  }
+  ALLOT_RETURN_IF_ERROR(store_.Load(
+      std::max<int64_t>(after, 0), [&](int64_t sequence, Event&& event) {
+        PoolEntry& entry = entry_of(event.pool);
+        if (sequence > entry.checkpoint_sequence) {
+          entry.state.Apply(sequence, event);
+          ++recovery_.events_replayed;
+        }
+        return absl::OkStatus();
+      }));
+  for (const auto& [id, entry] : pools_) {
+    entry->Publish();
+    recovery_.labelers += entry->View()->roster->num_labelers();
+    recovery_.answers += entry->state.num_answers();
+  }
+  recovery_.pools = static_cast<int64_t>(pools_.size());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PoolEntry*> Engine::Impl::Find(absl::string_view pool) const {
+  const std::shared_lock<std::shared_mutex> lock(pools_mutex_);
+  const auto found = pools_.find(pool);
+  if (found == pools_.end()) {
+    return absl::NotFoundError(
+        absl::StrCat("pool_id: there is no pool \"", pool,
+                     "\"; create it with PoolService.UpsertPool"));
+  }
+  return found->second.get();
+}
+
+std::vector<PoolEntry*> Engine::Impl::Pools() const {
+  const std::shared_lock<std::shared_mutex> lock(pools_mutex_);
+  std::vector<PoolEntry*> entries;
+  for (const auto& [id, entry] : pools_) entries.push_back(entry.get());
+  return entries;
+}
+
+absl::StatusOr<PoolChange> Engine::Impl::UpsertPool(Pool pool) {
+  const MutexLock creation(creation_);
+  absl::StatusOr<PoolEntry*> known = Find(pool.id);
+  if (known.ok()) {
+    PoolEntry& entry = **known;
+    const MutexLock lock(entry.writer);
+    ALLOT_RETURN_IF_ERROR(CheckSkillsKept(*entry.state.pool(), pool));
+    ALLOT_RETURN_IF_ERROR(
+        entry.Commit(store_, {PoolUpserted{std::move(pool)}}, NowMicros()));
+    return PoolChange{entry.View()->pool, false};
+  }
+  auto entry = std::make_unique<PoolEntry>();
+  entry->id = pool.id;
+  PoolEntry& made = *entry;
+  {
+    const MutexLock lock(made.writer);
+    ALLOT_RETURN_IF_ERROR(
+        made.Commit(store_, {PoolUpserted{std::move(pool)}}, NowMicros()));
+  }
+  const std::unique_lock<std::shared_mutex> lock(pools_mutex_);
+  pools_[made.id] = std::move(entry);
+  return PoolChange{made.View()->pool, true};
+}
+
+PoolInfo Engine::Impl::Describe(const PoolEntry& entry) const {
+  const std::shared_lock<std::shared_mutex> lock(entry.state_mutex);
+  const std::shared_ptr<const PoolView> view = entry.View();
+  PoolInfo info;
+  info.pool = view->pool;
+  info.stats.labelers = view->roster->num_labelers();
+  info.stats.tasks = static_cast<int64_t>(entry.state.tasks().size());
+  info.stats.answers = entry.state.num_answers();
+  info.stats.open_leases = entry.state.num_leases();
+  info.stats.roster_version = view->roster->version();
+  info.stats.newcomer_prior = entry.state.newcomer_prior();
+  return info;
+}
+
+absl::StatusOr<LabelerChange> Engine::Impl::UpsertLabelers(
+    PoolEntry& entry, std::vector<LabelerUpdate> labelers) {
+  const MutexLock lock(entry.writer);
+  LabelerChange change;
+  const std::shared_ptr<const PoolView> before = entry.View();
+  for (const LabelerUpdate& labeler : labelers) {
+    ++(before->roster->Find(labeler.id) ? change.updated : change.created);
+  }
+  ALLOT_RETURN_IF_ERROR(entry.Commit(
+      store_, {LabelersUpserted{std::move(labelers)}}, NowMicros()));
+  change.roster_version = entry.View()->roster->version();
+  return change;
+}
+
+absl::StatusOr<LabelerDeletion> Engine::Impl::DeleteLabelers(
+    PoolEntry& entry, std::vector<std::string> ids) {
+  const MutexLock lock(entry.writer);
+  const std::shared_ptr<const PoolView> before = entry.View();
+  LabelersDeleted deleted;
+  absl::flat_hash_set<int32_t> rows;
+  for (std::string& id : ids) {
+    const std::optional<int32_t> row = before->roster->Find(id);
+    if (row && rows.insert(*row).second) deleted.ids.push_back(std::move(id));
+  }
+  LabelerDeletion result;
+  result.deleted = static_cast<int32_t>(deleted.ids.size());
+  // Her leases go back to the tasks they were on.
+  LeasesEnded ended;
+  for (const auto& [id, task] : entry.state.tasks()) {
+    for (const OpenLease& lease : task->leases) {
+      if (rows.contains(lease.labeler)) ended.ids.push_back(lease.id);
+    }
+  }
+  std::sort(ended.ids.begin(), ended.ids.end());
+  std::vector<EventBody> bodies;
+  if (!ended.ids.empty()) bodies.push_back(std::move(ended));
+  if (!deleted.ids.empty()) bodies.push_back(std::move(deleted));
+  ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), NowMicros()));
+  result.roster_version = entry.View()->roster->version();
+  return result;
+}
+
+LabelerInfo Engine::Impl::Describe(const PoolEntry& entry, const Roster& roster,
+                                   int32_t row) const {
+  return {roster.Describe(row), entry.state.loads().Get(row)};
+}
+
+absl::Status Engine::Impl::SaveCheckpoints(int64_t least_answers) {
+  std::vector<Checkpoint> checkpoints;
+  for (PoolEntry* entry : Pools()) {
+    const MutexLock lock(entry->writer);
+    const PoolState& state = entry->state;
+    const int64_t gained = state.num_answers() - entry->checkpoint_answers;
+    if (state.sequence() == entry->checkpoint_sequence) continue;
+    if (gained < least_answers) continue;
+    Checkpoint checkpoint{entry->id, state.sequence(), SaveCheckpoint(state)};
+    ALLOT_RETURN_IF_ERROR(store_.SaveCheckpoints({&checkpoint, 1}));
+    entry->checkpoint_sequence = checkpoint.sequence;
+    entry->checkpoint_answers = state.num_answers();
+  }
+  return absl::OkStatus();
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store* store,
+                                                     const Clock* clock,
+                                                     EngineOptions options) {
+  auto impl = std::make_unique<Impl>(store, clock, options);
+  ALLOT_RETURN_IF_ERROR(impl->Recover());
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+const Recovery& Engine::recovery() const { return impl_->recovery_; }
+
+absl::StatusOr<PoolChange> Engine::UpsertPool(Pool pool) {
+  return impl_->UpsertPool(std::move(pool));
+}
+
+absl::StatusOr<std::shared_ptr<const Pool>> Engine::FindPool(
+    absl::string_view pool) const {
+  ALLOT_ASSIGN_OR_RETURN(const PoolEntry* entry, impl_->Find(pool));
+  return entry->View()->pool;
+}
+
+absl::StatusOr<PoolInfo> Engine::GetPool(absl::string_view pool) const {
+  ALLOT_ASSIGN_OR_RETURN(const PoolEntry* entry, impl_->Find(pool));
+  return impl_->Describe(*entry);
+}
+
+std::vector<PoolInfo> Engine::ListPools() const {
+  std::vector<PoolInfo> infos;
+  for (const PoolEntry* entry : impl_->Pools()) {
+    infos.push_back(impl_->Describe(*entry));
+  }
+  return infos;
+}
+
+absl::StatusOr<LabelerChange> Engine::UpsertLabelers(
+    absl::string_view pool, std::vector<LabelerUpdate> labelers) {
+  ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(pool));
+  return impl_->UpsertLabelers(*entry, std::move(labelers));
+}
+
+absl::StatusOr<LabelerInfo> Engine::GetLabeler(
+    absl::string_view pool, absl::string_view labeler) const {
+  ALLOT_ASSIGN_OR_RETURN(const PoolEntry* entry, impl_->Find(pool));
+  const std::shared_ptr<const PoolView> view = entry->View();
+  const std::optional<int32_t> row = view->roster->Find(labeler);
+  if (!row) return UnknownLabeler(pool, labeler);
+  return impl_->Describe(*entry, *view->roster, *row);
+}
+
+absl::StatusOr<std::optional<Task>> Engine::FindTask(
+    absl::string_view pool, absl::string_view task) const {
+  ALLOT_ASSIGN_OR_RETURN(const PoolEntry* entry, impl_->Find(pool));
+  const std::shared_lock<std::shared_mutex> lock(entry->state_mutex);
+  const TaskRecord* record = entry->state.FindTask(task);
+  if (record == nullptr) return std::nullopt;
+  return record->spec;
+}
+
+absl::StatusOr<LabelerPage> Engine::ListLabelers(absl::string_view pool,
+                                                 int64_t first_row,
+                                                 int32_t limit) const {
+  ALLOT_ASSIGN_OR_RETURN(const PoolEntry* entry, impl_->Find(pool));
+  const std::shared_ptr<const PoolView> view = entry->View();
+  const Roster& roster = *view->roster;
+  LabelerPage page;
+  page.total = roster.num_labelers();
+  for (int64_t row = std::max<int64_t>(first_row, 0); row < roster.num_rows();
+       ++row) {
+    const auto at = static_cast<int32_t>(row);
+    if (!roster.live(at)) continue;
+    if (static_cast<int32_t>(page.labelers.size()) == limit) {
+      page.next_row = row;
+      break;
+    }
+    page.labelers.push_back(impl_->Describe(*entry, roster, at));
+  }
+  return page;
+}
+
+absl::StatusOr<LabelerDeletion> Engine::DeleteLabelers(
+    absl::string_view pool, std::vector<std::string> labelers) {
+  ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(pool));
+  return impl_->DeleteLabelers(*entry, std::move(labelers));
+}
+
+absl::StatusOr<AnswerReceipt> Engine::ReportAnswers(AnswerReport report) {
+  ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(report.pool));
+  return impl_->ReportAnswers(*entry, std::move(report));
+}
+
+absl::StatusOr<Plan> Engine::Allocate(const AllocateCall& call) {
+  ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(call.pool));
+  return impl_->Allocate(*entry, call);
+}
+
+absl::StatusOr<std::vector<LeaseResult>> Engine::RenewLeases(
+    absl::string_view pool, std::span<const std::string> leases,
+    int64_t lease_micros) {
+  ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(pool));
+  return impl_->RenewLeases(*entry, leases, lease_micros);
+}
+
+absl::StatusOr<std::vector<LeaseResult>> Engine::ReleaseLeases(
+    absl::string_view pool, std::span<const std::string> leases,
+    ReleaseReason reason) {
+  ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(pool));
+  return impl_->ReleaseLeases(*entry, leases, reason);
+}
+
+absl::StatusOr<int64_t> Engine::ExpireLeases() {
+  int64_t ended = 0;
+  for (PoolEntry* entry : impl_->Pools()) {
+    ALLOT_ASSIGN_OR_RETURN(const int64_t here, impl_->ExpireLeases(*entry));
+    ended += here;
+  }
+  return ended;
+}
+
+absl::StatusOr<ScoreSheet> Engine::Score(const ScoreCall& call) const {
+  ALLOT_ASSIGN_OR_RETURN(const PoolEntry* entry, impl_->Find(call.pool));
+  return impl_->Score(*entry, call);
+}
+
+absl::Status Engine::SaveCheckpoints() { return impl_->SaveCheckpoints(0); }
+
+absl::Status Engine::SaveDueCheckpoints() {
+  return impl_->SaveCheckpoints(impl_->options().checkpoint_answers);
+}
+
+}  // namespace allot

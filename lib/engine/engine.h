@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The use cases: everything allot does, without a wire. The server, the
+// simulator and the tests all call this one class.
+//
+// Threads  Every method may be called from any thread. Plans and scores read
+//          an immutable snapshot and never wait for writers; changes to one
+//          pool are made one after another.
+// Errors   kNotFound names an unknown pool, labeler, task or policy by field
+//          path and value; kFailedPrecondition for a change that the pool's
+//          history forbids; kResourceExhausted, kUnavailable and
+//          kFailedPrecondition from the store pass through, and then nothing
+//          was changed.
+#ifndef ALLOT_LIB_ENGINE_ENGINE_H_
+#define ALLOT_LIB_ENGINE_ENGINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "lib/base/clock.h"
+#include "lib/engine/calls.h"
+#include "lib/store/store.h"
+
+namespace allot {
+
+struct EngineOptions {
+  // Answers between two checkpoints of a pool; a restart replays at most about
+  // this many.
+  int64_t checkpoint_answers = 200'000;
+  // Threads that one large plan may use.
+  int solver_threads = 1;
+};
+
+// How the state came back at start.
+struct Recovery {
+  int64_t pools = 0;
+  int64_t labelers = 0;
+  int64_t answers = 0;
+  int64_t events_replayed = 0;
+  int64_t checkpoints_used = 0;
+};
+
+class Engine {
+ public:
+  // Folds the store's log into memory. `store` and `clock` must outlive the
+  // engine.
+  static absl::StatusOr<std::unique_ptr<Engine>> Open(Store* store,
+                                                      const Clock* clock,
+                                                      EngineOptions options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  const Recovery& recovery() const;
+
+  absl::StatusOr<PoolChange> UpsertPool(Pool pool);
+  // The configuration alone: cheap, for resolving names.
+  absl::StatusOr<std::shared_ptr<const Pool>> FindPool(
+      absl::string_view pool) const;
+  absl::StatusOr<PoolInfo> GetPool(absl::string_view pool) const;
+  // Ascending by id.
+  std::vector<PoolInfo> ListPools() const;
+
+  absl::StatusOr<LabelerChange> UpsertLabelers(
+      absl::string_view pool, std::vector<LabelerUpdate> labelers);
+  absl::StatusOr<LabelerInfo> GetLabeler(absl::string_view pool,
+                                         absl::string_view labeler) const;
+  // Labelers from roster row `first_row` on, at most `limit`.
+  absl::StatusOr<LabelerPage> ListLabelers(absl::string_view pool,
+                                           int64_t first_row,
+                                           int32_t limit) const;
+  absl::StatusOr<LabelerDeletion> DeleteLabelers(
+      absl::string_view pool, std::vector<std::string> labelers);
+
+  // The specification that the pool remembers of a task, nullopt if it knows
+  // none of that id: what the labels of an answer mean depends on it.
+  absl::StatusOr<std::optional<Task>> FindTask(absl::string_view pool,
+                                               absl::string_view task) const;
+
+  absl::StatusOr<AnswerReceipt> ReportAnswers(AnswerReport report);
+
+  absl::StatusOr<Plan> Allocate(const AllocateCall& call);
+
+  absl::StatusOr<std::vector<LeaseResult>> RenewLeases(
+      absl::string_view pool, std::span<const std::string> leases,
+      int64_t lease_micros);
+  absl::StatusOr<std::vector<LeaseResult>> ReleaseLeases(
+      absl::string_view pool, std::span<const std::string> leases,
+      ReleaseReason reason);
+  // Ends every lease whose time is over; returns how many. Called every second
+  // by the server.
+  absl::StatusOr<int64_t> ExpireLeases();
+
+  absl::StatusOr<ScoreSheet> Score(const ScoreCall& call) const;
+
+  // Writes a checkpoint of each pool that moved on since its last one: at
+  // shutdown, so that the next start has nothing to replay. A pool's changes
+  // wait meanwhile, its readers do not.
+  absl::Status SaveCheckpoints();
+  // The same for pools that learned EngineOptions::checkpoint_answers since
+  // then. Called every second by the server.
+  absl::Status SaveDueCheckpoints();
+
+ private:
+  class Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_ENGINE_ENGINE_H_

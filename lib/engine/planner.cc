@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/engine/planner.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "lib/base/status_macros.h"
+#include "lib/match/certificate.h"
+#include "lib/match/pricing.h"
+
+namespace allot {
+namespace {
+
+// One solve of the batch at one price of money.
+struct Solution {
+  DenseMatchResult dense;
+  std::vector<DraftPair> pairs;
+  double objective = 0;    // sum of utilities, without multiplier or penalty
+  double cost = 0;         // currency
+  double upper_bound = 0;  // on the objective of any plan that keeps the budget
+};
+
+class Planner {
+ public:
+  explicit Planner(const PlanInput& input)
+      : input_(input), scan_(MakeScan(0)) {}
+
+  absl::StatusOr<Draft> Run();
+
+ private:
+  BatchScan MakeScan(double extra_cost) const {
+    return BatchScan(input_.roster, input_.tasks, input_.call.policy.weights,
+                     loads_, input_.allowed, extra_cost, input_.call.seed);
+  }
+  void CountSlots();
+  void FindCapacities();
+  void FindPenalty();
+  absl::StatusOr<Solution> Solve(double multiplier);
+  absl::StatusOr<Solution> SolveWithinBudget();
+  void TrimToBudget(Solution& solution) const;
+  void Evaluate(Solution& solution) const;
+  void Describe(const Solution& solution, Draft& draft) const;
+  void ExplainEmptySlots(const Solution& solution, Draft& draft) const;
+  void ExplainPairs(const Solution& solution, Draft& draft) const;
+  bool TimeIsUp() const { return deadline_.Passed(); }
+
+  const PlanInput& input_;
+  std::vector<float> loads_;  // share of capacity in use, or empty
+  BatchScan scan_;
+  Deadline deadline_;
+  std::vector<int32_t> wanted_;    // [tasks]
+  std::vector<int32_t> capacity_;  // [columns]
+  std::vector<double> penalty_;    // [tasks], or empty
+  int64_t slots_ = 0;
+  std::atomic<int64_t> scan_nanos_{0};
+  bool budget_binds_ = false;
+};
+
+void Planner::CountSlots() {
+  wanted_.reserve(input_.tasks.size());
+  for (const BatchTask& task : input_.tasks) {
+    wanted_.push_back(std::max(task.wanted, 0));
+    slots_ += wanted_.back();
+  }
+}
+
+void Planner::FindCapacities() {
+  const Roster& roster = input_.roster;
+  const ObjectiveWeights& weights = input_.call.policy.weights;
+  const auto share = static_cast<int32_t>(
+      std::ceil(weights.max_labeler_share *
+                static_cast<double>(std::max<int64_t>(slots_, 1))));
+  capacity_.assign(roster.num_rows(), 0);
+  if (weights.balance > 0) {
+    loads_.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
+  }
+  for (int32_t row = 0; row < roster.num_rows(); ++row) {
+    const RosterBlock& block = roster.block_of(row);
+    const int lane = Roster::lane(row);
+    const bool usable = ((block.live >> lane) & 1) != 0 &&
+                        (input_.allowed.empty() || input_.allowed[row]);
+    if (!usable) continue;
+    const int32_t open = input_.loads.Get(row);
+    const int32_t room = std::max(block.capacity[lane] - open, 0);
+    capacity_[scan_.ColumnOf(row)] = std::min(room, share);
+    if (!loads_.empty() && block.capacity[lane] > 0) {
+      loads_[row] =
+          static_cast<float>(open) / static_cast<float>(block.capacity[lane]);
+    }
+  }
+  // The scorers must see the loads that were just found.
+  if (!loads_.empty()) scan_ = MakeScan(0);
+}
+
+void Planner::FindPenalty() {
+  const ObjectiveWeights& weights = input_.call.policy.weights;
+  if (!weights.must_fill) return;
+  double price_per_answer = 0, price_per_second = 0, time_factor = 0;
+  for (int64_t b = 0; b < input_.roster.num_blocks(); ++b) {
+    const RosterBlock& block = input_.roster.block(b);
+    for (int lane = 0; lane < RosterBlock::kLabelers; ++lane) {
+      price_per_answer =
+          std::max<double>(price_per_answer, block.price_per_answer[lane]);
+      price_per_second =
+          std::max<double>(price_per_second, block.price_per_second[lane]);
+      time_factor = std::max<double>(time_factor, block.time_factor[lane]);
+    }
+  }
+  double range = weights.balance + weights.explore;
+  for (const BatchTask& task : input_.tasks) {
+    const double seconds = task.task->base_seconds * time_factor;
+    const double charge =
+        weights.cost * (price_per_answer + price_per_second * seconds) +
+        weights.time * seconds + weights.balance;
+    const double worth =
+        task.task->value * weights.quality * std::log2(task.task->num_classes) +
+        weights.explore;
+    range = std::max(range, charge + worth);
+  }
+  // An augmenting path exchanges fewer pairs than there are slots.
+  penalty_.assign(input_.tasks.size(),
+                  (range + 1) * static_cast<double>(slots_ + 1));
+}
+
+void Planner::Evaluate(Solution& solution) const {
+  solution.objective = solution.cost = 0;
+  for (const DraftPair& pair : solution.pairs) {
+    const PairScore score = scan_.Score(pair.task, pair.labeler);
+    solution.objective += score.utility;
+    solution.cost += score.price;
+  }
+}
+
+absl::StatusOr<Solution> Planner::Solve(double multiplier) {
+  const BatchScan priced = MakeScan(multiplier);
+  const DenseMatchProblem problem{.redundancy = wanted_,
+                                  .capacity = capacity_,
+                                  .unfilled_penalty = penalty_};
+  PricingOptions options;
+  options.match.deadline = deadline_;
+  options.match.gap_tolerance = input_.call.gap_tolerance;
+  options.match.threads = input_.threads;
+  Solution solution;
+  const auto scan = [&](const ScanRequest& request, ScanSink& sink) {
+    const int64_t start = input_.clock.MonotonicNanos();
+    priced.Scan(request, sink);
+    scan_nanos_ += input_.clock.MonotonicNanos() - start;
+  };
+  ALLOT_ASSIGN_OR_RETURN(solution.dense, MatchDense(problem, scan, options));
+  const Assignment& assignment = solution.dense.assignment;
+  int64_t filled = 0;
+  for (int t = 0; t < solution.dense.candidates.num_tasks(); ++t) {
+    for (const int32_t e : assignment.edges(t)) {
+      solution.pairs.push_back(
+          {t, scan_.RowOf(solution.dense.candidates.labeler[e])});
+      ++filled;
+    }
+  }
+  Evaluate(solution);
+  // Without the penalties of slots that stay empty in every plan.
+  const double penalty = penalty_.empty() ? 0 : penalty_[0];
+  solution.upper_bound =
+      assignment.upper_bound + penalty * static_cast<double>(slots_ - filled);
+  if (multiplier > 0) {
+    solution.upper_bound += multiplier * *input_.call.budget;
+  }
+  return solution;
+}
+
+// Gives back the pairs that are worth least for their price until the budget is
+// kept.
+void Planner::TrimToBudget(Solution& solution) const {
+  struct Priced {
+    double worth_per_price;
+    double price;
+    size_t at;
+  };
+  std::vector<Priced> priced;
+  for (size_t i = 0; i < solution.pairs.size(); ++i) {
+    const PairScore score =
+        scan_.Score(solution.pairs[i].task, solution.pairs[i].labeler);
+    if (score.price > 0) {
+      priced.push_back({score.utility / score.price, score.price, i});
+    }
+  }
+  std::sort(priced.begin(), priced.end(), [](const Priced& x, const Priced& y) {
+    return x.worth_per_price != y.worth_per_price
+               ? x.worth_per_price < y.worth_per_price
+               : x.at > y.at;
+  });
+  std::vector<char> dropped(solution.pairs.size(), 0);
+  double cost = solution.cost;
+  for (const Priced& pair : priced) {
+    if (cost <= *input_.call.budget) break;
+    dropped[pair.at] = 1;
+    cost -= pair.price;
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i < solution.pairs.size(); ++i) {
+    if (!dropped[i]) solution.pairs[kept++] = solution.pairs[i];
+  }
+  solution.pairs.resize(kept);
+  Evaluate(solution);
+}
+
+absl::StatusOr<Solution> Planner::SolveWithinBudget() {
+  const double budget = *input_.call.budget;
+  ALLOT_ASSIGN_OR_RETURN(Solution best, Solve(0));
+  if (best.cost <= budget) return best;
+  budget_binds_ = true;
+  double bound = best.upper_bound;
+  TrimToBudget(best);
+  // Multipliers between which cost crosses the budget.
+  double low = 0, high = std::numeric_limits<double>::infinity();
+  constexpr int kSteps = 24;
+  double multiplier = 1;
+  for (int step = 0; step < kSteps && !TimeIsUp(); ++step) {
+    ALLOT_ASSIGN_OR_RETURN(Solution next, Solve(multiplier));
+    bound = std::min(bound, next.upper_bound);
+    const bool kept = next.cost <= budget;
+    (kept ? high : low) = multiplier;
+    if (!kept) TrimToBudget(next);
+    const bool settled = next.cost == budget;
+    const bool fuller = next.pairs.size() > best.pairs.size();
+    const bool better =
+        penalty_.empty() ? next.objective > best.objective
+                         : fuller || (next.pairs.size() == best.pairs.size() &&
+                                      next.objective > best.objective);
+    if (better) best = std::move(next);
+    if (RelativeGap(best.objective, bound) <=
+            std::max(input_.call.gap_tolerance, 1e-6) ||
+        settled || (high - low) < 1e-9 * high) {
+      break;
+    }
+    multiplier = std::isinf(high) ? multiplier * 8 : (low + high) / 2;
+  }
+  best.upper_bound = std::max(bound, best.objective);
+  return best;
+}
+
+void Planner::Describe(const Solution& solution, Draft& draft) const {
+  Plan& plan = draft.plan;
+  for (const DraftPair& pair : solution.pairs) {
+    const PairScore score = scan_.Score(pair.task, pair.labeler);
+    plan.pairs.push_back({.task = pair.task,
+                          .labeler = input_.roster.profile(pair.labeler).id,
+                          .expected_accuracy = score.accuracy,
+                          .bits = score.bits,
+                          .cost = score.price,
+                          .seconds = score.seconds,
+                          .utility = score.utility});
+    plan.bits += score.bits;
+    plan.cost += score.price;
+    plan.seconds += score.seconds;
+  }
+  const Assignment& assignment = solution.dense.assignment;
+  plan.objective = solution.objective;
+  plan.upper_bound = solution.upper_bound;
+  plan.gap = RelativeGap(plan.objective, plan.upper_bound);
+  // What is left of the difference is the rounding of utilities.
+  if (assignment.exact && !budget_binds_) plan.gap = 0;
+  plan.solver = SolverName(assignment.solver);
+  plan.slots = static_cast<int32_t>(slots_);
+  plan.filled = static_cast<int32_t>(plan.pairs.size());
+  plan.candidates = solution.dense.candidates.num_edges();
+  plan.pricing_rounds = assignment.stats.pricing_rounds;
+  plan.quantum = assignment.quantum;
+  plan.roster_version = input_.roster.version();
+}
+
+void Planner::ExplainEmptySlots(const Solution& solution, Draft& draft) const {
+  std::vector<std::vector<int32_t>> taken(input_.tasks.size());
+  for (const DraftPair& pair : solution.pairs) {
+    taken[pair.task].push_back(pair.labeler);
+  }
+  const bool fill = input_.call.policy.weights.must_fill;
+  for (size_t t = 0; t < input_.tasks.size(); ++t) {
+    const int32_t missing = wanted_[t] - static_cast<int32_t>(taken[t].size());
+    if (missing <= 0) continue;
+    std::sort(taken[t].begin(), taken[t].end());
+    const BatchScan::Leftover left =
+        scan_.LeftOver(static_cast<int>(t), taken[t]);
+    UnfilledReason reason = UnfilledReason::kCapacity;
+    if (!left.anybody) {
+      reason = UnfilledReason::kNoEligibleLabeler;
+    } else if (left.best_utility <= 0 && !fill) {
+      reason = UnfilledReason::kNotWorthItsPrice;
+    } else if (budget_binds_) {
+      reason = UnfilledReason::kBudget;
+    } else if (solution.dense.assignment.deadline_reached) {
+      reason = UnfilledReason::kTimeLimit;
+    }
+    draft.plan.unfilled.push_back({static_cast<int32_t>(t), missing, reason});
+  }
+}
+
+void Planner::ExplainPairs(const Solution& solution, Draft& draft) const {
+  const Problem& candidates = solution.dense.candidates;
+  const std::vector<double>& price = solution.dense.assignment.labeler_price;
+  absl::flat_hash_set<std::pair<int32_t, int32_t>> planned;
+  for (const DraftPair& pair : solution.pairs) {
+    planned.insert({pair.task, pair.labeler});
+  }
+  for (size_t i = 0; i < solution.pairs.size(); ++i) {
+    const auto [task, row] = solution.pairs[i];
+    const int32_t column = scan_.ColumnOf(row);
+    PairExplanation why;
+    why.dual_price = price[column];
+    why.reduced_utility = draft.plan.pairs[i].utility - price[column];
+    double best = -std::numeric_limits<double>::infinity();
+    for (int e = candidates.offset[task]; e < candidates.offset[task + 1];
+         ++e) {
+      const int32_t other = scan_.RowOf(candidates.labeler[e]);
+      if (planned.contains({task, other})) continue;
+      const double reduced =
+          candidates.utility[e] - price[candidates.labeler[e]];
+      if (reduced > best) {
+        best = reduced;
+        why.runner_up = input_.roster.profile(other).id;
+        why.runner_up_reduced_utility = reduced;
+      }
+    }
+    // Without a runner-up the alternative is the empty slot, worth nothing.
+    why.margin = std::max(0.0, why.reduced_utility - std::max(best, 0.0));
+    draft.plan.explanations.push_back(std::move(why));
+  }
+}
+
+absl::StatusOr<Draft> Planner::Run() {
+  const int64_t start = input_.clock.MonotonicNanos();
+  if (input_.call.deadline_nanos) {
+    deadline_ = {&input_.clock, *input_.call.deadline_nanos};
+  }
+  CountSlots();
+  FindCapacities();
+  FindPenalty();
+  absl::StatusOr<Solution> solution =
+      input_.call.budget ? SolveWithinBudget() : Solve(0);
+  if (!solution.ok()) return solution.status();
+  std::stable_sort(solution->pairs.begin(), solution->pairs.end(),
+                   [&](const DraftPair& x, const DraftPair& y) {
+                     if (x.task != y.task) return x.task < y.task;
+                     return scan_.Score(x.task, x.labeler).utility >
+                            scan_.Score(y.task, y.labeler).utility;
+                   });
+  Draft draft;
+  Describe(*solution, draft);
+  ExplainEmptySlots(*solution, draft);
+  if (input_.call.explain) ExplainPairs(*solution, draft);
+  draft.rows = std::move(solution->pairs);
+  draft.plan.score_nanos = scan_nanos_;
+  draft.plan.solve_nanos = input_.clock.MonotonicNanos() - start - scan_nanos_;
+  return draft;
+}
+
+}  // namespace
+
+absl::StatusOr<Draft> MakePlan(const PlanInput& input) {
+  return Planner(input).Run();
+}
+
+}  // namespace allot

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pool in service: its folded state, who may touch it when, and the view that
+// readers take.
+#ifndef ALLOT_LIB_ENGINE_POOL_ENTRY_H_
+#define ALLOT_LIB_ENGINE_POOL_ENTRY_H_
+
+#include <cstdint>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "lib/base/mutex.h"
+#include "lib/base/published.h"
+#include "lib/engine/pool_state.h"
+#include "lib/store/store.h"
+
+namespace allot {
+
+// What a plan or a score reads: immutable, and consistent in itself.
+struct PoolView {
+  std::shared_ptr<const Pool> pool;
+  std::shared_ptr<const Roster> roster;
+};
+
+struct PoolEntry {
+  std::string id;
+  // Held by a change from its decision to its fold, the append to the store in
+  // between: decisions are made on a state that nobody else moves.
+  Mutex writer;
+  // Guards `state` itself: exclusive while events are folded (microseconds),
+  // shared by readers of tasks and leases. A writer reads without it.
+  mutable std::shared_mutex state_mutex;
+  PoolState state;
+  Published<PoolView> view;
+  int64_t checkpoint_sequence = 0;  // of the last checkpoint saved
+  int64_t checkpoint_answers = 0;   // answers folded into it
+
+  std::shared_ptr<const PoolView> View() const { return view.Get(); }
+
+  // Makes what was folded visible. Requires writer, or nobody else about.
+  void Publish() {
+    view.Set(std::make_shared<const PoolView>(
+        PoolView{state.pool(), state.Publish()}));
+  }
+
+  // Appends the events, then folds them. Requires writer. After an error
+  // nothing has changed.
+  absl::Status Commit(Store& store, std::vector<EventBody> bodies,
+                      int64_t now_micros) {
+    if (bodies.empty()) return absl::OkStatus();
+    std::vector<Event> events;
+    events.reserve(bodies.size());
+    for (EventBody& body : bodies) {
+      events.push_back({id, now_micros, std::move(body)});
+    }
+    const absl::StatusOr<int64_t> last = store.Append(events);
+    if (!last.ok()) return last.status();
+    {
+      const std::unique_lock<std::shared_mutex> lock(state_mutex);
+      int64_t sequence = *last - static_cast<int64_t>(events.size());
+      for (const Event& event : events) state.Apply(++sequence, event);
+      Publish();
+    }
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_ENGINE_POOL_ENTRY_H_

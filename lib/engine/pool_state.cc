@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/engine/pool_state.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "lib/skill/drift.h"
+#include "lib/skill/prior.h"
+#include "lib/skill/speed.h"
+
+namespace allot {
+namespace {
+
+// The newcomers' prior is estimated again each time the pool has learned from
+// this many answers, and from a quarter more than last time: a constant share
+// of the work of learning.
+constexpr int64_t kFirstEstimate = 500;
+
+void SetSpeed(RosterBlock& block, int lane, const SpeedBelief& speed) {
+  block.speed[lane] = speed;
+  block.time_factor[lane] = static_cast<float>(TimeFactor(speed));
+}
+
+void SetSkill(RosterBlock& block, int lane, size_t skill,
+              const SkillBelief& belief) {
+  const size_t at = skill * RosterBlock::kLabelers + lane;
+  block.skill_mean[at] = static_cast<float>(belief.mean);
+  block.skill_variance[at] = static_cast<float>(belief.variance);
+}
+
+SkillBelief GetSkill(const RosterBlock& block, int lane, size_t skill) {
+  const size_t at = skill * RosterBlock::kLabelers + lane;
+  return {block.skill_mean[at], block.skill_variance[at]};
+}
+
+}  // namespace
+
+void PoolState::Apply(int64_t sequence, const Event& event) {
+  sequence_ = sequence;
+  std::visit([&](const auto& body) { Fold(event, body); }, event.body);
+}
+
+std::shared_ptr<const Roster> PoolState::Publish() {
+  if (changed_) {
+    published_ =
+        std::make_shared<const Roster>(std::move(editor_).Finish(sequence_));
+    editor_ = RosterEditor(*published_);
+    changed_ = false;
+  }
+  return published_;
+}
+
+const TaskRecord* PoolState::FindTask(absl::string_view id) const {
+  const auto found = tasks_.find(id);
+  return found == tasks_.end() ? nullptr : found->second.get();
+}
+
+const TaskRecord* PoolState::FindLease(absl::string_view id) const {
+  const auto found = leases_.find(id);
+  return found == leases_.end() ? nullptr : found->second;
+}
+
+void PoolState::Fold(const Event&, const PoolUpserted& body) {
+  std::vector<SkillBelief> added;
+  for (size_t d = editor_.num_skills(); d < body.pool.skills.size(); ++d) {
+    const Skill& skill = body.pool.skills[d];
+    added.push_back({skill.prior_mean, skill.prior_variance});
+  }
+  if (!added.empty()) editor_.AppendSkills(added);
+  pool_ = std::make_shared<const Pool>(body.pool);
+  EstimatePrior();
+  changed_ = true;
+}
+
+void PoolState::EstimatePrior() {
+  const Pool& pool = *pool_;
+  const size_t skills = pool.skills.size();
+  auto estimate = std::make_shared<std::vector<SkillBelief>>(skills);
+  std::vector<std::vector<SiteTerm>> evidence(skills);
+  if (pool.learning.learn_prior && num_answers_ > 0) {
+    for (int32_t row = 0; row < editor_.num_rows(); ++row) {
+      const RosterBlock& block = editor_.Read(row);
+      const int lane = Roster::lane(row);
+      if (block.answers[lane] == 0) continue;
+      const std::vector<SkillBelief>& start = *block.profile[lane]->start;
+      for (size_t d = 0; d < std::min(skills, start.size()); ++d) {
+        const SiteTerm learned =
+            SkillEvidence(start[d], GetSkill(block, lane, d));
+        if (learned.precision > 0) evidence[d].push_back(learned);
+      }
+    }
+  }
+  for (size_t d = 0; d < skills; ++d) {
+    PriorOptions options;
+    options.configured = {pool.skills[d].prior_mean,
+                          pool.skills[d].prior_variance};
+    (*estimate)[d] = evidence[d].empty() ? options.configured
+                                         : FitPrior(evidence[d], options);
+  }
+  const auto before = std::exchange(newcomer_prior_, std::move(estimate));
+  next_estimate_ = std::max(kFirstEstimate, num_answers_ + num_answers_ / 4);
+  if (before == nullptr) return;
+  // Whoever has not answered yet is still a newcomer.
+  for (int32_t row = 0; row < editor_.num_rows(); ++row) {
+    const RosterBlock& read = editor_.Read(row);
+    const int lane = Roster::lane(row);
+    if (read.answers[lane] > 0 || read.profile[lane]->start != before) continue;
+    RosterBlock& block = editor_.Edit(row);
+    LabelerProfile profile = *block.profile[lane];
+    profile.start = newcomer_prior_;
+    editor_.SetProfile(row, std::move(profile));
+    for (size_t d = 0; d < skills; ++d) {
+      SetSkill(block, lane, d, (*newcomer_prior_)[d]);
+    }
+  }
+}
+
+void PoolState::UpsertLabeler(const LabelerUpdate& update) {
+  std::optional<int32_t> row = editor_.Find(update.id);
+  const bool known = row.has_value();
+  bool fresh = false;
+  if (!known) {
+    const RosterEditor::Added added = editor_.Add(update.id);
+    row = added.row;
+    fresh = !added.returned;
+  }
+  RosterBlock& block = editor_.Edit(*row);
+  const int lane = Roster::lane(*row);
+  if (fresh) {
+    block.capacity[lane] = 1;
+    SetSpeed(block, lane, SpeedBelief());
+    for (size_t d = 0; d < newcomer_prior_->size(); ++d) {
+      SetSkill(block, lane, d, (*newcomer_prior_)[d]);
+    }
+  }
+  if (update.price) {
+    block.price_per_answer[lane] = static_cast<float>(update.price->per_answer);
+    block.price_per_second[lane] =
+        static_cast<float>(update.price->per_hour / 3600);
+  }
+  if (update.capacity) block.capacity[lane] = *update.capacity;
+  for (const auto& [skill, belief] : update.skills) {
+    SetSkill(block, lane, skill, belief);
+  }
+  if (fresh || update.qualifications || update.correlation_group ||
+      !update.skills.empty()) {
+    LabelerProfile profile = *block.profile[lane];
+    if (fresh) profile.start = newcomer_prior_;
+    if (!update.skills.empty()) {
+      // Told, not learned: what answers add counts from here.
+      auto start = std::make_shared<std::vector<SkillBelief>>();
+      for (size_t d = 0; d < newcomer_prior_->size(); ++d) {
+        start->push_back(GetSkill(block, lane, d));
+      }
+      profile.start = std::move(start);
+    }
+    if (update.qualifications) {
+      profile.qualifications = *update.qualifications;
+      std::sort(profile.qualifications.begin(), profile.qualifications.end());
+      profile.qualifications.erase(std::unique(profile.qualifications.begin(),
+                                               profile.qualifications.end()),
+                                   profile.qualifications.end());
+    }
+    if (update.correlation_group) {
+      profile.correlation_group = *update.correlation_group;
+    }
+    editor_.SetProfile(*row, std::move(profile));
+  }
+}
+
+void PoolState::Fold(const Event&, const LabelersUpserted& body) {
+  for (const LabelerUpdate& update : body.labelers) UpsertLabeler(update);
+  changed_ = true;
+}
+
+void PoolState::Fold(const Event&, const LabelersDeleted& body) {
+  for (const std::string& id : body.ids) {
+    const std::optional<int32_t> row = editor_.Find(id);
+    if (row) editor_.Remove(*row);
+  }
+  changed_ = true;
+}
+
+void PoolState::Fold(const Event&, const TasksRecorded& body) {
+  for (const Task& task : body.tasks) {
+    std::unique_ptr<TaskRecord>& record = tasks_[task.id];
+    if (record == nullptr) {
+      record = std::make_unique<TaskRecord>();
+      record->spec = task;
+    } else if (task.gold_label) {
+      record->spec.gold_label = task.gold_label;
+      learner_.Revise(pool_->learning, *record, editor_);
+      changed_ = true;
+    }
+  }
+}
+
+void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
+  for (const Answer& answer : body.answers) {
+    TaskRecord& task = *tasks_.find(answer.task)->second;
+    const int32_t row = *editor_.Find(answer.labeler);
+    RosterBlock& block = editor_.Edit(row);
+    const int lane = Roster::lane(row);
+    Observe(event, task.spec, answer, block, lane);
+    ++block.answers[lane];
+    for (size_t i = 0; i < task.leases.size(); ++i) {
+      if (task.leases[i].labeler == row) {
+        CloseLease(task, i);
+        break;
+      }
+    }
+    RecordedAnswer& recorded = task.answers.emplace_back();
+    recorded.labeler = row;
+    recorded.label = answer.label;
+    learner_.Revise(pool_->learning, task, editor_);
+    if (++num_answers_ >= next_estimate_) EstimatePrior();
+  }
+  changed_ = true;
+}
+
+void PoolState::Observe(const Event& event, const Task& task,
+                        const Answer& answer, RosterBlock& block, int lane) {
+  const int64_t now = answer.answered_unix_micros != 0
+                          ? answer.answered_unix_micros
+                          : event.unix_micros;
+  int64_t& last = block.updated_unix_micros[lane];
+  const DriftOptions drift{.variance_per_day = pool_->learning.drift_per_day};
+  if (last != 0 && now > last && drift.variance_per_day > 0) {
+    const double seconds = static_cast<double>(now - last) / 1e6;
+    for (size_t d = 0; d < pool_->skills.size(); ++d) {
+      SkillBelief belief = GetSkill(block, lane, d);
+      belief.variance = DriftedVariance(belief.variance, seconds,
+                                        (*newcomer_prior_)[d].variance, drift);
+      SetSkill(block, lane, d, belief);
+    }
+  }
+  last = std::max(last, now);
+  if (answer.handling_seconds) {
+    SetSpeed(block, lane,
+             ObserveTime(block.speed[lane], *answer.handling_seconds,
+                         task.base_seconds));
+  }
+}
+
+void PoolState::CloseLease(TaskRecord& task, size_t at) {
+  const OpenLease& lease = task.leases[at];
+  loads_->Add(lease.labeler, -1);
+  expiries_.erase({lease.expires_unix_micros, lease.id});
+  leases_.erase(lease.id);
+  task.leases.erase(task.leases.begin() + static_cast<std::ptrdiff_t>(at));
+}
+
+void PoolState::Fold(const Event&, const LeasesGranted& body) {
+  for (const Lease& lease : body.leases) {
+    TaskRecord& task = *tasks_.find(lease.task)->second;
+    const int32_t row = *editor_.Find(lease.labeler);
+    task.leases.push_back({lease.id, row, lease.expires_unix_micros});
+    leases_[lease.id] = &task;
+    expiries_.insert({lease.expires_unix_micros, lease.id});
+    loads_->Add(row, 1);
+    ++leases_granted_;
+  }
+}
+
+void PoolState::Fold(const Event&, const LeasesRenewed& body) {
+  for (const std::string& id : body.ids) {
+    for (OpenLease& lease : leases_.find(id)->second->leases) {
+      if (lease.id != id) continue;
+      expiries_.erase({lease.expires_unix_micros, id});
+      lease.expires_unix_micros = body.expires_unix_micros;
+      expiries_.insert({lease.expires_unix_micros, id});
+    }
+  }
+}
+
+void PoolState::Fold(const Event&, const LeasesEnded& body) {
+  for (const std::string& id : body.ids) {
+    TaskRecord& task = *leases_.find(id)->second;
+    for (size_t i = 0; i < task.leases.size(); ++i) {
+      if (task.leases[i].id != id) continue;
+      if (body.reason == ReleaseReason::kNotAgainToHer) {
+        task.not_again.push_back(task.leases[i].labeler);
+      }
+      CloseLease(task, i);
+      break;
+    }
+  }
+}
+
+}  // namespace allot

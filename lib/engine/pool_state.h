@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// One pool's state: a fold over its events and nothing else. Given the same
+// events in the same order it is the same, bit for bit, whenever and wherever
+// it is folded; that is what makes a restart exact.
+#ifndef ALLOT_LIB_ENGINE_POOL_STATE_H_
+#define ALLOT_LIB_ENGINE_POOL_STATE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "lib/engine/learning.h"
+#include "lib/engine/load_table.h"
+#include "lib/engine/task_table.h"
+#include "lib/roster/pool.h"
+#include "lib/roster/roster.h"
+#include "lib/store/event.h"
+
+namespace allot {
+
+// Not thread-safe, but for loads(): see engine.cc for who may touch it when.
+class PoolState {
+ public:
+  PoolState() : editor_(Roster()) {}
+
+  // Folds one event. The writer has checked it against this state: labelers
+  // and leases that it names exist, pairs are new.
+  void Apply(int64_t sequence, const Event& event);
+
+  const std::shared_ptr<const Pool>& pool() const { return pool_; }
+  // Of the last event folded.
+  int64_t sequence() const { return sequence_; }
+  // A snapshot of the labelers as of now. Cheap when nothing changed.
+  std::shared_ptr<const Roster> Publish();
+
+  const TaskTable& tasks() const { return tasks_; }
+  const TaskRecord* FindTask(absl::string_view id) const;
+  // The task a lease is on, or null if there is no such open lease.
+  const TaskRecord* FindLease(absl::string_view id) const;
+  const LoadTable& loads() const { return *loads_; }
+  int64_t num_answers() const { return num_answers_; }
+  int64_t num_leases() const { return static_cast<int64_t>(leases_.size()); }
+  // Number of leases ever granted: names the next one, and fences it.
+  int64_t leases_granted() const { return leases_granted_; }
+  // Open leases by time of expiry.
+  const std::set<std::pair<int64_t, std::string>>& expiries() const {
+    return expiries_;
+  }
+  // What is believed of a labeler of whom nothing is known, [D]. Requires that
+  // a PoolUpserted was folded.
+  const std::vector<SkillBelief>& newcomer_prior() const {
+    return *newcomer_prior_;
+  }
+
+ private:
+  friend struct CheckpointAccess;
+
+  void Fold(const Event& event, const PoolUpserted& body);
+  void Fold(const Event& event, const LabelersUpserted& body);
+  void Fold(const Event& event, const LabelersDeleted& body);
+  void Fold(const Event& event, const TasksRecorded& body);
+  void Fold(const Event& event, const AnswersRecorded& body);
+  void Fold(const Event& event, const LeasesGranted& body);
+  void Fold(const Event& event, const LeasesRenewed& body);
+  void Fold(const Event& event, const LeasesEnded& body);
+
+  void UpsertLabeler(const LabelerUpdate& update);
+  void CloseLease(TaskRecord& task, size_t at);
+  // What an answer tells besides its label: when, and how fast.
+  void Observe(const Event& event, const Task& task, const Answer& answer,
+               RosterBlock& block, int lane);
+  // Empirical Bayes over all labelers who have answered. O(labelers * D).
+  void EstimatePrior();
+
+  int64_t sequence_ = 0;
+  std::shared_ptr<const Pool> pool_;
+  std::shared_ptr<const Roster> published_ = std::make_shared<const Roster>();
+  bool changed_ = false;
+  RosterEditor editor_;
+  TaskTable tasks_;
+  absl::flat_hash_map<std::string, TaskRecord*> leases_;
+  std::set<std::pair<int64_t, std::string>> expiries_;
+  std::unique_ptr<LoadTable> loads_ = std::make_unique<LoadTable>();
+  std::shared_ptr<const std::vector<SkillBelief>> newcomer_prior_;
+  int64_t next_estimate_ = 0;  // at this many answers
+  int64_t num_answers_ = 0;
+  int64_t leases_granted_ = 0;
+  Learner learner_;
+};
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_ENGINE_POOL_STATE_H_

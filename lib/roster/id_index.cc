@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/roster/id_index.h"
+
+#include <bit>
+#include <utility>
+
+namespace allot {
+namespace {
+
+constexpr int kBits = 5;
+
+// FNV-1a, then SplitMix64's finaliser: the trie consumes the hash from the low
+// end, so that every bit must depend on every byte.
+uint64_t Hash(absl::string_view id) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : id) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  }
+  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9;
+  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111eb;
+  return hash ^ (hash >> 31);
+}
+
+uint32_t DigitBit(uint64_t hash, int shift) {
+  return uint32_t{1} << ((hash >> shift) & 31);
+}
+
+int SlotOf(uint32_t present, uint32_t bit) {
+  return std::popcount(present & (bit - 1));
+}
+
+}  // namespace
+
+std::optional<int32_t> IdIndex::Find(absl::string_view id) const {
+  const uint64_t hash = Hash(id);
+  const Node* node = root_.get();
+  for (int shift = 0; node != nullptr; shift += kBits) {
+    const uint32_t bit = DigitBit(hash, shift);
+    if ((node->present & bit) == 0) return std::nullopt;
+    const Slot& slot = node->slots[SlotOf(node->present, bit)];
+    if (slot.below == nullptr) {
+      if (slot.hash != hash) return std::nullopt;
+      for (const Entry& entry : *slot.entries) {
+        if (entry.id == id) return entry.row;
+      }
+      return std::nullopt;
+    }
+    node = slot.below.get();
+  }
+  return std::nullopt;
+}
+
+IdIndex::NodePtr IdIndex::InsertAt(const Node* node, int shift, uint64_t hash,
+                                   Entry entry) {
+  auto copy = node == nullptr ? std::make_shared<Node>()
+                              : std::make_shared<Node>(*node);
+  const uint32_t bit = DigitBit(hash, shift);
+  const int at = SlotOf(copy->present, bit);
+  if ((copy->present & bit) == 0) {
+    Slot slot;
+    slot.hash = hash;
+    slot.entries = std::make_shared<const std::vector<Entry>>(
+        std::vector<Entry>{std::move(entry)});
+    copy->present |= bit;
+    copy->slots.insert(copy->slots.begin() + at, std::move(slot));
+    return copy;
+  }
+  Slot& slot = copy->slots[at];
+  if (slot.below != nullptr) {
+    slot.below =
+        InsertAt(slot.below.get(), shift + kBits, hash, std::move(entry));
+  } else if (slot.hash == hash) {
+    std::vector<Entry> entries = *slot.entries;
+    entries.push_back(std::move(entry));
+    slot.entries =
+        std::make_shared<const std::vector<Entry>>(std::move(entries));
+  } else {
+    // Two hashes share this digit: push the old one a level down first.
+    auto child = std::make_shared<Node>();
+    child->present = DigitBit(slot.hash, shift + kBits);
+    child->slots.push_back(std::move(slot));
+    slot = Slot{};
+    slot.below = InsertAt(child.get(), shift + kBits, hash, std::move(entry));
+  }
+  return copy;
+}
+
+void IdIndex::Insert(absl::string_view id, int32_t row) {
+  root_ = InsertAt(root_.get(), 0, Hash(id), Entry{std::string(id), row});
+}
+
+}  // namespace allot

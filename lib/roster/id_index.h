@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// A persistent map from labeler id to roster row: a change makes a new map
+// that shares all but a path of nodes with the old one, so readers keep theirs.
+//
+// A hash array mapped trie, 32-way (Bagwell 2001, "Ideal hash trees").
+//
+// Cost     Find O(log32 n), no allocation. Insert copies O(log32 n) nodes.
+// Threads  Any number of readers; a value is immutable once copied out.
+#ifndef ALLOT_LIB_ROSTER_ID_INDEX_H_
+#define ALLOT_LIB_ROSTER_ID_INDEX_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace allot {
+
+class IdIndex {
+ public:
+  std::optional<int32_t> Find(absl::string_view id) const;
+  // Requires that `id` is absent.
+  void Insert(absl::string_view id, int32_t row);
+
+ private:
+  struct Node;
+  using NodePtr = std::shared_ptr<const Node>;
+  struct Entry {
+    std::string id;
+    int32_t row;
+  };
+  // A subtree, or (below == null) the entries of one 64-bit hash.
+  struct Slot {
+    NodePtr below;
+    uint64_t hash = 0;
+    std::shared_ptr<const std::vector<Entry>> entries;
+  };
+  struct Node {
+    uint32_t present = 0;     // bit c: there is a slot for digit c
+    std::vector<Slot> slots;  // in order of digit
+  };
+
+  static NodePtr InsertAt(const Node* node, int shift, uint64_t hash,
+                          Entry entry);
+
+  NodePtr root_;
+};
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_ROSTER_ID_INDEX_H_

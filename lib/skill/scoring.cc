@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/skill/scoring.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "lib/skill/response.h"
+
+namespace allot {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+// The ladder of logits on which the bits are bounded.
+constexpr float kLowestRung = -8.0f;
+constexpr float kRung = 0.25f;
+
+float RungLogit(int rung) {
+  return kLowestRung + kRung * static_cast<float>(rung);
+}
+
+}  // namespace
+
+void PackLanes(const BlockLogits& logits, const uint8_t* lanes, int count,
+               BlockLogits& packed) {
+  for (int i = 0; i < count; ++i) {
+    packed.logit[i] = logits.logit[lanes[i]];
+    packed.variance[i] = logits.variance[lanes[i]];
+    packed.charge[i] = logits.charge[lanes[i]];
+  }
+  packed.highest_logit = logits.highest_logit;
+  packed.least_charge = logits.least_charge;
+  // Scores() works in whole chunks: leave nothing unwritten for it to read.
+  for (int i = count; i < kLanes; ++i) {
+    packed.logit[i] = packed.variance[i] = 0;
+    packed.charge[i] = kInfinity;
+  }
+}
+
+TaskScorer::TaskScorer(const TaskTerms& task, const ObjectiveWeights& weights,
+                       double extra_cost)
+    : charges_{task.base_seconds, static_cast<float>(weights.cost + extra_cost),
+               static_cast<float>(weights.time),
+               static_cast<float>(weights.balance)},
+      difficulty_(task.difficulty),
+      difficulty_variance_(task.difficulty_variance),
+      loading_(task.loading.begin(), task.loading.end()) {
+  const float classes = static_cast<float>(task.classes);
+  constants_.guess = 1.0f / classes;
+  constants_.knowing = 1.0f - constants_.guess;
+  constants_.others = classes - 1.0f;
+  constants_.value_of_bit = static_cast<float>(task.value * weights.quality);
+  constants_.explore = static_cast<float>(weights.explore);
+  constants_.least_accuracy = static_cast<float>(weights.min_expected_accuracy);
+
+  // Classes of equal probability are one term; an unseen class usually shares
+  // its value with many. Those at exactly 1/K add nothing.
+  for (float probability : task.posterior) {
+    const float tilt = classes * probability - 1.0f;
+    if (tilt == 0) continue;
+    auto same = std::find_if(
+        posterior_.begin(), posterior_.end(),
+        [tilt](const PosteriorTerm& t) { return t.k_pi_minus_one == tilt; });
+    if (same == posterior_.end()) {
+      posterior_.push_back({tilt, 1.0f});
+    } else {
+      same->count += 1.0f;
+    }
+  }
+
+  // rho^2 <= (1 - 1/K) V / (4 (1 + pi/8 V)) < (1 - 1/K) 2/pi.
+  skill_bits_ceiling_ =
+      static_cast<float>(
+          -0.5 * std::log2(1 - constants_.knowing * 2 / std::numbers::pi)) *
+      1.0001f;
+
+  // A float accuracy of p may round either way of the bar: leave a little room.
+  least_logit_ = -kInfinity;
+  if (constants_.least_accuracy > constants_.guess) {
+    const double bar = constants_.least_accuracy - 1e-6;
+    least_logit_ =
+        static_cast<float>(LogitForAccuracy(bar, task.classes)) - 1e-3f;
+  }
+
+  BlockLogits rungs = {};
+  BlockScores scores;
+  for (int r = 0; r < kLanes; ++r) rungs.logit[r] = RungLogit(r);
+  rungs.logit[kLanes - 1] = 80.0f;  // the last rung bounds everything above
+  Scores(rungs, kLanes, scores);
+  const float rounding = 4e-6f * (1.0f + std::log2(classes));
+  float highest = 0;
+  for (int r = 0; r < kLanes; ++r) {
+    highest = std::max(highest, scores.bits[r]);
+    bits_ceiling_[r] = highest + rounding;
+  }
+}
+
+float TaskScorer::BitsCeiling(float logit) const {
+  int rung = 0;
+  while (rung < kLanes - 1 && RungLogit(rung) < logit) ++rung;
+  return bits_ceiling_[rung];
+}
+
+float TaskScorer::LogitNeededFor(float bits) const {
+  if (bits > bits_ceiling_[kLanes - 1]) return kInfinity;
+  // The highest rung that stays below `bits`: all logits up to it do, too.
+  const float* above =
+      std::lower_bound(bits_ceiling_, bits_ceiling_ + kLanes - 1, bits);
+  const int rung = static_cast<int>(above - bits_ceiling_) - 1;
+  return rung < 0 ? -kInfinity : RungLogit(rung);
+}
+
+void TaskScorer::Logits(const LabelerBlock& block, BlockLogits& logits) const {
+  const ScoringKernel& kernel = BestScoringKernel();
+  kernel.logits(loading_, block.mean, block.variance, difficulty_,
+                difficulty_variance_, logits.logit, logits.variance);
+  kernel.charges(charges_,
+                 {block.price_per_answer, block.price_per_second,
+                  block.time_factor, block.load},
+                 block.lanes, logits.charge);
+  kernel.extremes(logits.logit, logits.charge, &logits.highest_logit,
+                  &logits.least_charge);
+}
+
+float TaskScorer::UtilityCeiling(const BlockLogits& logits) const {
+  const float least_charge = logits.least_charge;
+  if (logits.highest_logit < least_logit_ || least_charge == kInfinity) {
+    return -kInfinity;
+  }
+  const float gross =
+      constants_.value_of_bit * BitsCeiling(logits.highest_logit) +
+      constants_.explore * skill_bits_ceiling_;
+  const float ceiling = gross - least_charge;
+  // Covers the rounding of these two lines.
+  return ceiling + 1e-6f * (gross + std::abs(least_charge));
+}
+
+int TaskScorer::Survivors(const BlockLogits& logits, float bar,
+                          uint8_t* lanes) const {
+  const float least_charge = logits.least_charge;
+  if (least_charge == kInfinity) return 0;
+  const float skill = constants_.explore * skill_bits_ceiling_;
+  const float rounding =
+      1e-6f * (std::abs(bar) + std::abs(least_charge) + skill);
+  const float needed = bar + least_charge - skill - rounding;
+  float least = least_logit_;
+  if (needed > 0) {
+    if (!(constants_.value_of_bit > 0)) return 0;
+    least = std::max(least, LogitNeededFor(needed / constants_.value_of_bit));
+  }
+  if (logits.highest_logit < least) return 0;
+  return BestScoringKernel().select(logits.logit, logits.charge, least, lanes);
+}
+
+void TaskScorer::Scores(const BlockLogits& logits, int count,
+                        BlockScores& scores) const {
+  BestScoringKernel().scores(constants_, posterior_, count, logits.logit,
+                             logits.variance, logits.charge, scores.accuracy,
+                             scores.bits, scores.utility);
+}
+
+PairScore TaskScorer::ScorePair(const LabelerBlock& block, int lane) const {
+  BlockLogits one = {};
+  float m = 0.0f - difficulty_;
+  float v = 0.0f + difficulty_variance_;
+  for (const SkillWeight& term : loading_) {
+    const int64_t at = int64_t{term.skill} * kLanes + lane;
+    m = m + block.mean[at] * term.weight;
+    v = v + block.variance[at] * (term.weight * term.weight);
+  }
+  one.logit[0] = m / std::sqrt(1.0f + 0.39269908169872414f * v);
+  one.variance[0] = v;
+  PairScore pair;
+  pair.seconds = charges_.base_seconds * block.time_factor[lane];
+  pair.price = block.price_per_answer[lane] +
+               block.price_per_second[lane] * pair.seconds;
+  one.charge[0] = charges_.cost * pair.price + charges_.time * pair.seconds +
+                  charges_.balance * block.load[lane];
+  BlockScores scores;
+  Scores(one, 1, scores);
+  pair.accuracy = scores.accuracy[0];
+  pair.bits = scores.bits[0];
+  pair.utility = scores.utility[0];
+  pair.skill_bits = static_cast<float>(
+      SkillBits(m, v, 0, static_cast<int>(std::lround(constants_.others)) + 1));
+  return pair;
+}
+
+}  // namespace allot

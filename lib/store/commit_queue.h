@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Group commit: while one commit waits for the disk, the writes of all other
+// threads gather, and the next commit carries them together. The busier the
+// store, the more writes share one fsync.
+#ifndef ALLOT_LIB_STORE_COMMIT_QUEUE_H_
+#define ALLOT_LIB_STORE_COMMIT_QUEUE_H_
+
+#include <functional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "lib/base/mutex.h"
+
+namespace allot {
+
+// One caller's write: atomic by itself, whatever becomes of its neighbours.
+struct CommitJob {
+  // Called once or, after a rollback, more often; by any thread.
+  absl::FunctionRef<absl::Status()> write;
+  absl::Status status;
+  bool done = false;
+};
+
+// Thread-safe. There is no thread of its own: the first caller to find nobody
+// committing leads, and commits for all who queued up meanwhile.
+class CommitQueue {
+ public:
+  // `commit` runs the jobs in order and sets their status. Never called by two
+  // threads at once; each call sees what the one before wrote.
+  explicit CommitQueue(
+      std::function<void(std::span<CommitJob* const> jobs)> commit)
+      : commit_(std::move(commit)) {}
+
+  // Returns when `write` is committed, or its error.
+  absl::Status Submit(absl::FunctionRef<absl::Status()> write);
+
+ private:
+  const std::function<void(std::span<CommitJob* const>)> commit_;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  std::vector<CommitJob*> waiting_ ABSL_GUARDED_BY(mutex_);
+  bool has_leader_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_STORE_COMMIT_QUEUE_H_

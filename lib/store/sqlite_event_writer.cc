@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "lib/base/status_macros.h"
+#include "lib/store/event_json.h"
+#include "lib/store/number_list.h"
+#include "lib/store/sqlite_event_kinds.h"
+#include "lib/store/sqlite_events.h"
+
+namespace allot {
+namespace {
+
+// Binds `value` as JSON text, which it leaves in `text`: that must live until
+// the row is written. Nothing is bound as NULL.
+template <typename List>
+void BindNumbers(SqliteStatement& row, int parameter, const List& value,
+                 std::string& text) {
+  if (value.empty()) {
+    row.BindNull(parameter);
+    return;
+  }
+  row.Fail(AppendJson(value, text));
+  row.BindText(parameter, text);
+}
+
+void BindStrings(SqliteStatement& row, int parameter,
+                 const std::vector<std::string>& value, std::string& text) {
+  absl::StatusOr<std::string> json = ToJson(value);
+  if (!json.ok()) {
+    row.Fail(json.status());
+    return;
+  }
+  text = *std::move(json);
+  row.BindText(parameter, text);
+}
+
+void BindOptional(SqliteStatement& row, int parameter,
+                  const std::optional<double>& value) {
+  if (value.has_value()) {
+    row.BindDouble(parameter, *value);
+  } else {
+    row.BindNull(parameter);
+  }
+}
+
+void BindOptional(SqliteStatement& row, int parameter,
+                  const std::optional<int32_t>& value) {
+  if (value.has_value()) {
+    row.BindInt64(parameter, *value);
+  } else {
+    row.BindNull(parameter);
+  }
+}
+
+size_t CountItems(const EventBody& body) {
+  struct Count {
+    size_t operator()(const PoolUpserted&) const { return 1; }
+    size_t operator()(const LabelersUpserted& e) const {
+      return e.labelers.size();
+    }
+    size_t operator()(const LabelersDeleted& e) const { return e.ids.size(); }
+    size_t operator()(const TasksRecorded& e) const { return e.tasks.size(); }
+    size_t operator()(const AnswersRecorded& e) const {
+      return e.answers.size();
+    }
+    size_t operator()(const LeasesGranted& e) const { return e.leases.size(); }
+    size_t operator()(const LeasesRenewed& e) const { return e.ids.size(); }
+    size_t operator()(const LeasesEnded& e) const { return e.ids.size(); }
+  };
+  return std::visit(Count{}, body);
+}
+
+// The JSON of `event.body`; empty for the kinds that have a table.
+absl::StatusOr<std::string> BodyJson(const EventBody& body) {
+  struct Encode {
+    absl::StatusOr<std::string> operator()(const PoolUpserted& e) const {
+      return ToJson(e.pool);
+    }
+    absl::StatusOr<std::string> operator()(const LabelersDeleted& e) const {
+      return ToJson(e.ids);
+    }
+    absl::StatusOr<std::string> operator()(const LeasesRenewed& e) const {
+      return ToJson(e);
+    }
+    absl::StatusOr<std::string> operator()(const LeasesEnded& e) const {
+      return ToJson(e);
+    }
+    absl::StatusOr<std::string> operator()(const LabelersUpserted&) const {
+      return "";
+    }
+    absl::StatusOr<std::string> operator()(const TasksRecorded&) const {
+      return "";
+    }
+    absl::StatusOr<std::string> operator()(const AnswersRecorded&) const {
+      return "";
+    }
+    absl::StatusOr<std::string> operator()(const LeasesGranted&) const {
+      return "";
+    }
+  };
+  return std::visit(Encode{}, body);
+}
+
+}  // namespace
+
+absl::StatusOr<SqliteEventWriter> SqliteEventWriter::Create(
+    SqliteConnection& connection) {
+  SqliteEventWriter writer;
+  ALLOT_ASSIGN_OR_RETURN(
+      writer.event_,
+      connection.Prepare("INSERT INTO event (sequence, pool, unix_micros, "
+                         "kind, items, body) VALUES (?, ?, ?, ?, ?, ?)"));
+  ALLOT_ASSIGN_OR_RETURN(
+      writer.answer_,
+      connection.Prepare("INSERT INTO answer (sequence, pool, task, labeler, "
+                         "label, handling_seconds, answered_unix_micros) "
+                         "VALUES (?, ?, ?, ?, ?, ?, ?)"));
+  ALLOT_ASSIGN_OR_RETURN(
+      writer.task_,
+      connection.Prepare(
+          "INSERT INTO task (sequence, pool, task, num_classes, label_set, "
+          "difficulty, difficulty_variance, base_seconds, redundancy, value, "
+          "gold_label, loading, prior, required_qualifications, "
+          "excluded_labelers) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  ALLOT_ASSIGN_OR_RETURN(
+      writer.labeler_update_,
+      connection.Prepare(
+          "INSERT INTO labeler_update (sequence, pool, labeler, "
+          "price_per_answer, price_per_hour, capacity, qualifications, skills, "
+          "correlation_group) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  ALLOT_ASSIGN_OR_RETURN(
+      writer.lease_,
+      connection.Prepare("INSERT INTO lease (sequence, pool, lease, task, "
+                         "labeler, expires_unix_micros) "
+                         "VALUES (?, ?, ?, ?, ?, ?)"));
+  return writer;
+}
+
+absl::Status SqliteEventWriter::Write(int64_t sequence, const Event& event) {
+  ALLOT_ASSIGN_OR_RETURN(const std::string body, BodyJson(event.body));
+  event_.BindInt64(1, sequence);
+  event_.BindText(2, event.pool);
+  event_.BindInt64(3, event.unix_micros);
+  event_.BindText(4, kEventKinds[event.body.index()]);
+  event_.BindInt64(5, static_cast<int64_t>(CountItems(event.body)));
+  if (body.empty()) {
+    event_.BindNull(6);
+  } else {
+    event_.BindText(6, body);
+  }
+  ALLOT_RETURN_IF_ERROR(event_.Run());
+  return WriteItems(sequence, event);
+}
+
+absl::Status SqliteEventWriter::WriteItems(int64_t sequence,
+                                           const Event& event) {
+  if (const auto* updates = std::get_if<LabelersUpserted>(&event.body)) {
+    for (const LabelerUpdate& update : updates->labelers) {
+      ALLOT_RETURN_IF_ERROR(Write(sequence, event.pool, update));
+    }
+  } else if (const auto* tasks = std::get_if<TasksRecorded>(&event.body)) {
+    for (const Task& task : tasks->tasks) {
+      ALLOT_RETURN_IF_ERROR(Write(sequence, event.pool, task));
+    }
+  } else if (const auto* answers = std::get_if<AnswersRecorded>(&event.body)) {
+    for (const Answer& answer : answers->answers) {
+      ALLOT_RETURN_IF_ERROR(Write(sequence, event.pool, answer));
+    }
+  } else if (const auto* leases = std::get_if<LeasesGranted>(&event.body)) {
+    for (const Lease& lease : leases->leases) {
+      ALLOT_RETURN_IF_ERROR(Write(sequence, event.pool, lease));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The writers below take structs apart by structured binding: a field that is
+// added to the struct and forgotten here does not compile.
+
+absl::Status SqliteEventWriter::Write(int64_t sequence, const std::string& pool,
+                                      const LabelerUpdate& update) {
+  const auto& [id, price, capacity, qualifications, skills, correlation_group] =
+      update;
+  SqliteStatement& row = labeler_update_;
+  std::string qualifications_json, skills_json;
+  row.BindInt64(1, sequence);
+  row.BindText(2, pool);
+  row.BindText(3, id);
+  if (price.has_value()) {
+    const auto& [per_answer, per_hour] = *price;
+    row.BindDouble(4, per_answer);
+    row.BindDouble(5, per_hour);
+  } else {
+    row.BindNull(4);
+    row.BindNull(5);
+  }
+  BindOptional(row, 6, capacity);
+  if (qualifications.has_value()) {
+    BindStrings(row, 7, *qualifications, qualifications_json);
+  } else {
+    row.BindNull(7);
+  }
+  BindNumbers(row, 8, skills, skills_json);
+  if (correlation_group.has_value()) {
+    row.BindText(9, *correlation_group);
+  } else {
+    row.BindNull(9);
+  }
+  return row.Run();
+}
+
+absl::Status SqliteEventWriter::Write(int64_t sequence, const std::string& pool,
+                                      const Task& task) {
+  const auto& [id, loading, num_classes, label_set, difficulty,
+               difficulty_variance, prior, base_seconds, redundancy, value,
+               required_qualifications, excluded_labelers, gold_label] = task;
+  SqliteStatement& row = task_;
+  std::string loading_json, prior_json, required_json, excluded_json;
+  row.BindInt64(1, sequence);
+  row.BindText(2, pool);
+  row.BindText(3, id);
+  row.BindInt64(4, num_classes);
+  row.BindText(5, label_set);
+  row.BindDouble(6, difficulty);
+  BindOptional(row, 7, difficulty_variance);
+  row.BindDouble(8, base_seconds);
+  row.BindInt64(9, redundancy);
+  row.BindDouble(10, value);
+  BindOptional(row, 11, gold_label);
+  BindNumbers(row, 12, loading, loading_json);
+  BindNumbers(row, 13, prior, prior_json);
+  if (required_qualifications.empty()) {
+    row.BindNull(14);
+  } else {
+    BindStrings(row, 14, required_qualifications, required_json);
+  }
+  if (excluded_labelers.empty()) {
+    row.BindNull(15);
+  } else {
+    BindStrings(row, 15, excluded_labelers, excluded_json);
+  }
+  return row.Run();
+}
+
+absl::Status SqliteEventWriter::Write(int64_t sequence, const std::string& pool,
+                                      const Answer& answer) {
+  const auto& [task, labeler, label, handling_seconds, answered_unix_micros] =
+      answer;
+  SqliteStatement& row = answer_;
+  row.BindInt64(1, sequence);
+  row.BindText(2, pool);
+  row.BindText(3, task);
+  row.BindText(4, labeler);
+  row.BindInt64(5, label);
+  BindOptional(row, 6, handling_seconds);
+  row.BindInt64(7, answered_unix_micros);
+  return row.Run();
+}
+
+absl::Status SqliteEventWriter::Write(int64_t sequence, const std::string& pool,
+                                      const Lease& lease) {
+  const auto& [id, task, labeler, expires_unix_micros] = lease;
+  SqliteStatement& row = lease_;
+  row.BindInt64(1, sequence);
+  row.BindText(2, pool);
+  row.BindText(3, id);
+  row.BindText(4, task);
+  row.BindText(5, labeler);
+  row.BindInt64(6, expires_unix_micros);
+  return row.Run();
+}
+
+}  // namespace allot

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Events as rows of the tables in sqlite_schema.cc, and back.
+#ifndef ALLOT_LIB_STORE_SQLITE_EVENTS_H_
+#define ALLOT_LIB_STORE_SQLITE_EVENTS_H_
+
+#include <cstdint>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/store/event.h"
+#include "lib/store/sqlite_connection.h"
+
+namespace allot {
+
+// Writes events into a connection's current transaction. Keeps its statements,
+// so it must not outlive the connection.
+class SqliteEventWriter {
+ public:
+  static absl::StatusOr<SqliteEventWriter> Create(SqliteConnection& connection);
+
+  // After an error some rows may have been written: roll back.
+  absl::Status Write(int64_t sequence, const Event& event);
+
+ private:
+  SqliteEventWriter() = default;
+
+  absl::Status WriteItems(int64_t sequence, const Event& event);
+  absl::Status Write(int64_t sequence, const std::string& pool,
+                     const LabelerUpdate& update);
+  absl::Status Write(int64_t sequence, const std::string& pool,
+                     const Task& task);
+  absl::Status Write(int64_t sequence, const std::string& pool,
+                     const Answer& answer);
+  absl::Status Write(int64_t sequence, const std::string& pool,
+                     const Lease& lease);
+
+  SqliteStatement event_;
+  SqliteStatement answer_;
+  SqliteStatement task_;
+  SqliteStatement labeler_update_;
+  SqliteStatement lease_;
+};
+
+// Calls `visit` with each event above `after`, in order, until it returns an
+// error, which is then returned. One scan of each table, merged by sequence.
+// The connection should be inside a transaction, so that all scans see the
+// same state. kDataLoss: the tables contradict each other.
+absl::Status ReadSqliteEvents(
+    SqliteConnection& connection, int64_t after,
+    absl::FunctionRef<absl::Status(int64_t sequence, Event&& event)> visit);
+
+}  // namespace allot
+
+#endif  // ALLOT_LIB_STORE_SQLITE_EVENTS_H_

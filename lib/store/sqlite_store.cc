@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/store/sqlite_store.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "lib/base/mutex.h"
+#include "lib/base/status_macros.h"
+#include "lib/store/commit_queue.h"
+#include "lib/store/file_lock.h"
+#include "lib/store/sqlite_checkpoints.h"
+#include "lib/store/sqlite_connection.h"
+#include "lib/store/sqlite_events.h"
+#include "lib/store/sqlite_schema.h"
+
+namespace allot {
+namespace {
+
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(FileLock lock, SqliteConnection writer, SqliteConnection reader,
+              SqliteEventWriter event_writer, int64_t last_sequence,
+              absl::Duration busy_timeout)
+      : lock_(std::move(lock)),
+        busy_timeout_(busy_timeout),
+        path_(writer.path()),
+        writer_(std::move(writer)),
+        event_writer_(std::move(event_writer)),
+        last_sequence_(last_sequence),
+        reader_(std::move(reader)),
+        queue_([this](std::span<CommitJob* const> jobs) { Commit(jobs); }) {}
+
+  absl::StatusOr<int64_t> Append(std::span<const Event> events) override;
+  absl::Status Load(
+      int64_t after,
+      absl::FunctionRef<absl::Status(int64_t sequence, Event&& event)> visit)
+      override;
+  absl::Status SaveCheckpoints(
+      std::span<const Checkpoint> checkpoints) override;
+  absl::StatusOr<std::vector<Checkpoint>> LoadCheckpoints() override;
+  absl::Status Ping() override;
+
+ private:
+  void Commit(std::span<CommitJob* const> jobs);
+  absl::Status RunTransaction(std::span<CommitJob* const> jobs);
+  absl::Status RunJobs(std::span<CommitJob* const> jobs);
+
+  absl::StatusOr<SqliteConnection> OpenReader() {
+    return SqliteConnection::Open(path_, SqliteMode::kReadOnly, busy_timeout_);
+  }
+
+  // Declared first, so that it is released last.
+  FileLock lock_;
+  const absl::Duration busy_timeout_;
+  const std::string path_;
+
+  // Touched only inside a job or Commit(), by one thread at a time.
+  SqliteConnection writer_;
+  SqliteEventWriter event_writer_;
+  int64_t last_sequence_;
+
+  Mutex reader_mutex_;
+  SqliteConnection reader_ ABSL_GUARDED_BY(reader_mutex_);
+  Mutex checkpoint_mutex_;
+  CommitQueue queue_;
+};
+
+absl::StatusOr<int64_t> SqliteStore::Append(std::span<const Event> events) {
+  int64_t last = 0;
+  const auto write = [&]() -> absl::Status {
+    for (const Event& event : events) {
+      ALLOT_RETURN_IF_ERROR(event_writer_.Write(last_sequence_ + 1, event));
+      ++last_sequence_;
+    }
+    last = last_sequence_;
+    return absl::OkStatus();
+  };
+  ALLOT_RETURN_IF_ERROR(queue_.Submit(write));
+  return last;
+}
+
+void SqliteStore::Commit(std::span<CommitJob* const> jobs) {
+  const absl::Status status = RunTransaction(jobs);
+  if (status.ok()) return;
+  if (jobs.size() == 1 || absl::IsUnavailable(status)) {
+    for (CommitJob* job : jobs) job->status = status;
+    return;
+  }
+  // Together they do not fit on the disk: one by one, some may.
+  for (size_t i = 0; i < jobs.size(); ++i) Commit(jobs.subspan(i, 1));
+}
+
+// Sets the status of each job. Error: nothing of any job was written.
+absl::Status SqliteStore::RunTransaction(std::span<CommitJob* const> jobs) {
+  const int64_t last_sequence = last_sequence_;
+  ALLOT_RETURN_IF_ERROR(writer_.Execute("BEGIN IMMEDIATE"));
+  absl::Status status = RunJobs(jobs);
+  if (status.ok()) status = writer_.Execute("COMMIT");
+  if (!status.ok()) {
+    if (writer_.InTransaction()) writer_.Execute("ROLLBACK").IgnoreError();
+    last_sequence_ = last_sequence;
+  }
+  return status;
+}
+
+// An error ends the transaction for all; a job that failed by itself does not.
+absl::Status SqliteStore::RunJobs(std::span<CommitJob* const> jobs) {
+  if (jobs.size() == 1) {
+    jobs[0]->status = absl::OkStatus();
+    return jobs[0]->write();
+  }
+  for (CommitJob* job : jobs) {
+    const int64_t last_sequence = last_sequence_;
+    ALLOT_RETURN_IF_ERROR(writer_.Execute("SAVEPOINT job"));
+    job->status = job->write();
+    if (!job->status.ok()) {
+      last_sequence_ = last_sequence;
+      // A full disk takes the whole transaction with it.
+      if (!writer_.InTransaction()) return job->status;
+      ALLOT_RETURN_IF_ERROR(writer_.Execute("ROLLBACK TO job"));
+    }
+    ALLOT_RETURN_IF_ERROR(writer_.Execute("RELEASE job"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::Load(
+    int64_t after,
+    absl::FunctionRef<absl::Status(int64_t sequence, Event&& event)> visit) {
+  // A connection of its own: a load takes long, and the visitor may append.
+  ALLOT_ASSIGN_OR_RETURN(SqliteConnection connection, OpenReader());
+  ALLOT_RETURN_IF_ERROR(connection.Execute("BEGIN"));
+  return ReadSqliteEvents(connection, after, visit);
+}
+
+absl::Status SqliteStore::SaveCheckpoints(
+    std::span<const Checkpoint> checkpoints) {
+  MutexLock lock(checkpoint_mutex_);
+  return SaveSqliteCheckpoints(writer_, queue_, checkpoints);
+}
+
+absl::StatusOr<std::vector<Checkpoint>> SqliteStore::LoadCheckpoints() {
+  ALLOT_ASSIGN_OR_RETURN(SqliteConnection connection, OpenReader());
+  return LoadSqliteCheckpoints(connection);
+}
+
+absl::Status SqliteStore::Ping() {
+  MutexLock lock(reader_mutex_);
+  if (reader_.HasMoved()) {
+    return absl::DataLossError(absl::StrCat(
+        "sqlite:", path_, " was deleted or replaced while in use: restart"));
+  }
+  return reader_.QueryInt64("SELECT coalesce(max(sequence), 0) FROM event")
+      .status();
+}
+
+absl::Status CheckFolder(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "."
+                             : slash == 0               ? "/"
+                                                        : path.substr(0, slash);
+  struct stat info;
+  if (stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+    return absl::NotFoundError(absl::StrCat(
+        "sqlite:", path, ": there is no folder ", folder, "; create it first"));
+  }
+  if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("sqlite:", path, " is a folder; name a file, such as ",
+                     path, "/allot.db"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckForDamage(SqliteConnection& connection, int64_t up_to_bytes) {
+  struct stat info;
+  if (stat(connection.path().c_str(), &info) != 0 ||
+      info.st_size > up_to_bytes) {
+    return absl::OkStatus();
+  }
+  ALLOT_ASSIGN_OR_RETURN(const std::string verdict,
+                         connection.QueryText("PRAGMA quick_check(1)"));
+  if (verdict == "ok") return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("sqlite:", connection.path(),
+                                          " is damaged (", verdict,
+                                          "); restore a backup of it"));
+}
+
+absl::Status Configure(SqliteConnection& connection) {
+  ALLOT_ASSIGN_OR_RETURN(const std::string mode,
+                         connection.QueryText("PRAGMA journal_mode = WAL"));
+  if (mode != "wal") {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "sqlite:", connection.path(),
+        ": write-ahead logging is not possible here (journal mode ", mode,
+        "); use a local disk"));
+  }
+  // The size limit applies after a reset of the write-ahead log: it does not
+  // keep the space that one large write once took.
+  ALLOT_RETURN_IF_ERROR(connection.Execute(
+      "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
+      "PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864"));
+  return absl::OkStatus();
+}
+
+absl::Status LimitSize(SqliteConnection& connection, int64_t max_bytes) {
+  if (max_bytes == 0) return absl::OkStatus();
+  ALLOT_ASSIGN_OR_RETURN(const int64_t page_size,
+                         connection.QueryInt64("PRAGMA page_size"));
+  return connection.Execute(absl::StrCat(
+      "PRAGMA max_page_count = ", std::max<int64_t>(max_bytes / page_size, 1)));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(
+    const std::string& path, const SqliteOptions& options) {
+  ALLOT_RETURN_IF_ERROR(CheckFolder(path));
+  ALLOT_ASSIGN_OR_RETURN(FileLock lock,
+                         FileLock::Acquire(absl::StrCat(path, ".lock")));
+  ALLOT_ASSIGN_OR_RETURN(
+      SqliteConnection writer,
+      SqliteConnection::Open(path, SqliteMode::kReadWriteCreate,
+                             options.busy_timeout));
+  if (writer.IsReadOnly()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("sqlite:", path, " is read-only"));
+  }
+  // Before anything that would write to somebody else's file.
+  ALLOT_RETURN_IF_ERROR(CheckSqliteIdentity(writer, SqliteMigrations()));
+  ALLOT_RETURN_IF_ERROR(CheckForDamage(writer, options.check_up_to_bytes));
+  ALLOT_RETURN_IF_ERROR(Configure(writer));
+  ALLOT_RETURN_IF_ERROR(MigrateSqlite(writer, SqliteMigrations()));
+  ALLOT_RETURN_IF_ERROR(LimitSize(writer, options.max_bytes));
+  ALLOT_ASSIGN_OR_RETURN(
+      const int64_t last_sequence,
+      writer.QueryInt64("SELECT coalesce(max(sequence), 0) FROM event"));
+  ALLOT_ASSIGN_OR_RETURN(SqliteEventWriter event_writer,
+                         SqliteEventWriter::Create(writer));
+  ALLOT_ASSIGN_OR_RETURN(SqliteConnection reader,
+                         SqliteConnection::Open(path, SqliteMode::kReadOnly,
+                                                options.busy_timeout));
+  return std::make_unique<SqliteStore>(
+      std::move(lock), std::move(writer), std::move(reader),
+      std::move(event_writer), last_sequence, options.busy_timeout);
+}
+
+}  // namespace allot

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// One RPC method: bytes in, bytes out, with decoding, idempotency and encoding
+// around a typed handler.
+#ifndef ALLOT_SERVER_METHOD_H_
+#define ALLOT_SERVER_METHOD_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "server/core.h"
+#include "server/decode.h"
+
+namespace allot {
+
+// What is known of one call (of one message, on a stream) beside its request.
+// Times are Clock::MonotonicNanos().
+struct CallContext {
+  int64_t arrived_nanos = 0;
+  int64_t started_nanos = 0;  // when a worker took it up
+  std::optional<int64_t> deadline_nanos;
+  std::string trace_id;
+  // For the log, once the request is decoded.
+  std::string pool;
+  std::string request_id;
+};
+
+// Identifies a request whatever the order in which its maps were written.
+uint64_t Fingerprint(const google::protobuf::Message& request);
+
+// The edge of the house: what was thrown below becomes a status.
+absl::Status Guarded(absl::FunctionRef<absl::Status()> work);
+
+class Method {
+ public:
+  using Done = RequestCache::Done;
+
+  Method(const ServerCore& core, const RpcSeries& series)
+      : core_(core), series_(series) {}
+  virtual ~Method() = default;
+  Method(const Method&) = delete;
+  Method& operator=(const Method&) = delete;
+
+  // Calls `done` exactly once, usually before it returns; later, from another
+  // thread, for a retry whose first call is still running. `call` need live
+  // only until Run() returns.
+  virtual void Run(CallContext& call, const grpc::ByteBuffer& request,
+                   Done done) const = 0;
+
+  const ServerCore& core() const { return core_; }
+  const RpcSeries& series() const { return series_; }
+
+ protected:
+  // Nanoseconds on the monotonic clock, and the phases that all methods have.
+  int64_t Now() const { return core_.clock->MonotonicNanos(); }
+  void ObserveSince(int64_t start, prometheus::Histogram* phase) const {
+    phase->Observe(1e-9 * static_cast<double>(Now() - start));
+  }
+
+ private:
+  const ServerCore& core_;
+  const RpcSeries& series_;
+};
+
+// A method whose stream messages wrap its unary ones.
+template <typename Message>
+concept Wrapped = requires(Message message) {
+  message.request();
+};
+template <typename Message>
+concept HasRequestId = requires(Message message) {
+  message.request_id();
+};
+template <typename Message>
+concept HasPoolId = requires(Message message) {
+  message.pool_id();
+};
+template <typename Message>
+concept HasPool = requires(Message message) {
+  message.pool().pool_id();
+};
+
+template <typename Request, typename Response>
+class TypedMethod final : public Method {
+ public:
+  using Handler =
+      std::function<absl::Status(CallContext&, const Request&, Response*)>;
+
+  TypedMethod(const ServerCore& core, const RpcSeries& series, Handler handler)
+      : Method(core, series), handler_(std::move(handler)) {}
+
+  void Run(CallContext& call, const grpc::ByteBuffer& bytes,
+           Done done) const override {
+    // Parsing into a message that was used before reuses its memory, which is
+    // most of what parsing costs.
+    thread_local Request request;
+    // Nothing of the call may be touched once it is answered.
+    const bool large = bytes.Length() > kMaxKeptBytes;
+    const int64_t start = Now();
+    const absl::Status decoded =
+        Guarded([&] { return Decode(bytes, &request); });
+    ObserveSince(start, series().decode_seconds);
+    if (decoded.ok()) {
+      RunDecoded(call, request, std::move(done));
+    } else {
+      done(decoded, grpc::ByteBuffer());
+    }
+    if (large) Request().Swap(&request);
+  }
+
+ private:
+  // What a thread keeps of a message between calls.
+  static constexpr size_t kMaxKeptBytes = 256 << 10;
+
+  void RunDecoded(CallContext& call, const Request& request, Done done) const {
+    if constexpr (Wrapped<Request>) {
+      Describe(call, request.request());
+    } else {
+      Describe(call, request);
+    }
+    if (call.request_id.empty()) {
+      Serve(call, request, done);
+      return;
+    }
+    // Lengths keep apart what the caller could otherwise run together.
+    const std::string key = absl::StrCat(series().method, ":", call.pool.size(),
+                                         ":", call.pool, call.request_id);
+    const bool replayed = core().requests->Run(
+        key, Fingerprint(request), std::move(done),
+        [&](const Done& first) { Serve(call, request, first); });
+    if (replayed) core().metrics->Replayed();
+  }
+
+  template <typename Inner>
+  static void Describe(CallContext& call, const Inner& request) {
+    if constexpr (HasPoolId<Inner>) {
+      call.pool = request.pool_id();
+    } else if constexpr (HasPool<Inner>) {
+      call.pool = request.pool().pool_id();
+    }
+    if constexpr (HasRequestId<Inner>) call.request_id = request.request_id();
+  }
+
+  void Serve(CallContext& call, const Request& request,
+             const Done& done) const {
+    grpc::ByteBuffer bytes;
+    const absl::Status status = Guarded([&] {
+      Response response;
+      absl::Status handled = handler_(call, request, &response);
+      if (handled.ok()) {
+        const int64_t start = Now();
+        bytes = Encode(response);
+        ObserveSince(start, series().encode_seconds);
+      }
+      return handled;
+    });
+    done(status, bytes);
+  }
+
+  const Handler handler_;
+};
+
+}  // namespace allot
+
+#endif  // ALLOT_SERVER_METHOD_H_

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <thread>
+
+#include "tests/engine/engine_fixture.h"
+
+namespace allot {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr int64_t kMinute = 60'000'000;
+
+class LeaseTest : public EngineTest {
+ protected:
+  void SetUp() override { MakePool(); }
+
+  AllocateCall Leased(std::vector<Task> tasks) const {
+    AllocateCall call = Batch(std::move(tasks));
+    call.lease_micros = kMinute;
+    return call;
+  }
+  int32_t OpenLeases(const std::string& labeler) const {
+    return engine_->GetLabeler("p", labeler)->open_leases;
+  }
+};
+
+TEST_F(LeaseTest, AClaimTakesCapacityAndASlotUntilItEnds) {
+  Add({MakeLabeler("a", 1), MakeLabeler("b", 1)});
+  const Plan plan = Allocate(Leased({MakeTask("t")}));
+  ASSERT_THAT(plan.pairs, SizeIs(1));
+  ASSERT_TRUE(plan.pairs[0].lease.has_value());
+  EXPECT_EQ(OpenLeases(plan.pairs[0].labeler), 1);
+  EXPECT_THAT(Allocate(Leased({MakeTask("t")})).pairs, IsEmpty());
+  EXPECT_THAT(Allocate(Leased({MakeTask("u"), MakeTask("v")})).pairs,
+              SizeIs(1));
+}
+
+TEST_F(LeaseTest, AnAnswerEndsTheLease) {
+  Add({MakeLabeler("a", 1)});
+  Allocate(Leased({MakeTask("t")}));
+  Report({{.task = "t", .labeler = "a", .label = 0}});
+  EXPECT_EQ(OpenLeases("a"), 0);
+  EXPECT_EQ(engine_->GetPool("p")->stats.open_leases, 0);
+}
+
+TEST_F(LeaseTest, ADryRunClaimsNothing) {
+  Add({MakeLabeler("a", 1)});
+  AllocateCall call = Leased({MakeTask("t")});
+  call.dry_run = true;
+  EXPECT_FALSE(Allocate(call).pairs[0].lease.has_value());
+  EXPECT_EQ(OpenLeases("a"), 0);
+}
+
+TEST_F(LeaseTest, AnExpiredLeaseReturnsAndItsAnswerIsLateButCounts) {
+  Add({MakeLabeler("a", 1)});
+  const Plan plan = Allocate(Leased({MakeTask("t")}));
+  clock_.Advance(absl::Minutes(2));
+  EXPECT_EQ(*engine_->ExpireLeases(), 1);
+  EXPECT_EQ(OpenLeases("a"), 0);
+  AnswerReport report;
+  report.pool = "p";
+  report.answers = {{.task = "t", .labeler = "a", .label = 0}};
+  report.lease_ids = {plan.pairs[0].lease->id};
+  EXPECT_THAT(engine_->ReportAnswers(report)->outcomes,
+              ElementsAre(AnswerOutcome::kRecordedLate));
+}
+
+TEST_F(LeaseTest, ARenewedLeaseOutlivesItsFirstExpiry) {
+  Add({MakeLabeler("a", 1)});
+  const std::string id = Allocate(Leased({MakeTask("t")})).pairs[0].lease->id;
+  clock_.Advance(absl::Seconds(50));
+  const std::vector<std::string> ids = {id, "L999"};
+  const auto renewed = *engine_->RenewLeases("p", ids, kMinute);
+  EXPECT_TRUE(renewed[0].open);
+  EXPECT_FALSE(renewed[1].open);
+  clock_.Advance(absl::Seconds(30));
+  EXPECT_EQ(*engine_->ExpireLeases(), 0);
+  clock_.Advance(absl::Seconds(40));
+  EXPECT_EQ(*engine_->ExpireLeases(), 1);
+}
+
+TEST_F(LeaseTest, AReleasedTaskMayComeBackASkippedOneDoesNot) {
+  Add({MakeLabeler("a", 1)});
+  std::vector<std::string> ids = {
+      Allocate(Leased({MakeTask("t")})).pairs[0].lease->id};
+  EXPECT_TRUE(
+      (*engine_->ReleaseLeases("p", ids, ReleaseReason::kReleased))[0].open);
+  const Plan again = Allocate(Leased({MakeTask("t")}));
+  ASSERT_THAT(again.pairs, SizeIs(1));
+  ids = {again.pairs[0].lease->id};
+  EXPECT_TRUE(
+      (*engine_->ReleaseLeases("p", ids, ReleaseReason::kNotAgainToHer))[0]
+          .open);
+  EXPECT_FALSE(
+      (*engine_->ReleaseLeases("p", ids, ReleaseReason::kReleased))[0].open);
+  EXPECT_THAT(Allocate(Leased({MakeTask("t")})).pairs, IsEmpty());
+}
+
+TEST_F(LeaseTest, LeasesOutliveARestart) {
+  Add({MakeLabeler("a", 1)});
+  const std::string id = Allocate(Leased({MakeTask("t")})).pairs[0].lease->id;
+  Restart();
+  EXPECT_EQ(OpenLeases("a"), 1);
+  const std::vector<std::string> ids = {id};
+  EXPECT_TRUE((*engine_->RenewLeases("p", ids, kMinute))[0].open);
+}
+
+TEST_F(LeaseTest, DeletingALabelerGivesHerTasksBack) {
+  Add({MakeLabeler("a", 1)});
+  Allocate(Leased({MakeTask("t")}));
+  EXPECT_EQ(engine_->DeleteLabelers("p", {"a", "nobody"})->deleted, 1);
+  EXPECT_EQ(engine_->GetPool("p")->stats.open_leases, 0);
+  Add({MakeLabeler("b", 1)});
+  EXPECT_THAT(Allocate(Leased({MakeTask("t")})).pairs, SizeIs(1));
+}
+
+TEST_F(LeaseTest, RacingCallsNeverExceedRedundancyOrCapacity) {
+  std::vector<LabelerUpdate> labelers;
+  for (int i = 0; i < 12; ++i) {
+    labelers.push_back(MakeLabeler(absl::StrCat("l", i), 3));
+  }
+  Add(labelers);
+  constexpr int kThreads = 4;
+  std::vector<std::vector<PlannedPair>> won(kThreads);
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int round = 0; round < 10; ++round) {
+        std::vector<Task> tasks;
+        for (int i = 0; i < 8; ++i) {
+          tasks.push_back(MakeTask(absl::StrCat("t", i), 3));
+        }
+        AllocateCall call = Leased(std::move(tasks));
+        call.seed = thread * 100 + round;
+        auto plan = engine_->Allocate(call);
+        ASSERT_TRUE(plan.ok()) << plan.status();
+        for (PlannedPair& pair : plan->pairs) {
+          ASSERT_TRUE(pair.lease.has_value());
+          won[thread].push_back(std::move(pair));
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::map<std::string, int> of_labeler;
+  std::map<std::string, std::set<std::string>> of_task;
+  int total = 0;
+  for (const auto& pairs : won) {
+    for (const PlannedPair& pair : pairs) {
+      ++total;
+      ++of_labeler[pair.labeler];
+      EXPECT_TRUE(of_task[pair.lease->task].insert(pair.labeler).second);
+    }
+  }
+  EXPECT_EQ(total, 24);
+  for (const auto& [labeler, count] : of_labeler) EXPECT_LE(count, 3);
+  for (const auto& [task, holders] : of_task) EXPECT_EQ(holders.size(), 3u);
+}
+
+}  // namespace
+}  // namespace allot

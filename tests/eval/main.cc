@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// allot_eval: how well allot does on folders of real answers. See
+// docs/evaluation.md; tests/eval/run starts a server and calls it.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "cli/aggregate.h"
+#include "cli/client.h"
+#include "cli/data_folder.h"
+#include "cli/text_table.h"
+#include "tests/eval/online.h"
+
+namespace allot {
+namespace {
+
+struct Arguments {
+  ClientOptions client;
+  std::vector<std::string> folders;
+  std::vector<std::string> methods;
+  bool json = false;
+  bool online = true;
+  double seconds = 1e9;
+};
+
+std::string NameOf(std::string folder) {
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  return folder.substr(folder.rfind('/') + 1);
+}
+
+using Metrics = std::vector<std::pair<std::string, double>>;
+
+Metrics MetricsOf(const ScoringRules& rules) {
+  return {{"accuracy", rules.accuracy},
+          {"ece", rules.ece},
+          {"brier", rules.brier},
+          {"log_loss", rules.log_loss}};
+}
+
+class Evaluation {
+ public:
+  explicit Evaluation(const Arguments& arguments)
+      : arguments_(arguments), client_(arguments.client) {}
+
+  int Run() {
+    for (const std::string& folder : arguments_.folders) {
+      if (Elapsed() > arguments_.seconds) {
+        Skip(NameOf(folder), "no time left");
+        continue;
+      }
+      Evaluate(folder);
+    }
+    if (!arguments_.json) PrintTables();
+    return failed_ ? 1 : 0;
+  }
+
+ private:
+  double Elapsed() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() -
+                                         start_)
+        .count();
+  }
+
+  void Skip(const std::string& set, const std::string& reason) {
+    skipped_.push_back({set, reason});
+    if (arguments_.json) {
+      std::cout << nlohmann::json{{"set", set}, {"skipped", reason}} << '\n';
+    }
+  }
+
+  void Record(const std::string& set, const std::string& method,
+              const Metrics& metrics) {
+    for (const auto& [metric, value] : metrics) {
+      if (arguments_.json) {
+        std::cout << nlohmann::json{{"set", set},
+                                    {"method", method},
+                                    {"metric", metric},
+                                    {"value", value}}
+                  << '\n';
+      }
+      values_[metric][set][method] = value;
+    }
+    std::cout.flush();
+  }
+
+  void Evaluate(const std::string& folder) {
+    const std::string set = NameOf(folder);
+    const auto data = ReadDataFolder(folder);
+    if (!data.ok()) {
+      failed_ = true;
+      Skip(set, absl::StrCat("cannot be read: ", data.status().message()));
+      return;
+    }
+    if (data->kind != AnswerKind::kCategorical) {
+      Skip(set, "measurements, not labels");
+      return;
+    }
+    if (data->classes.size() < 2) {
+      Skip(set, "all answers are the same");
+      return;
+    }
+    if (data->truth.empty()) {
+      Skip(set, "no truth to compare with");
+      return;
+    }
+    if (isatty(STDERR_FILENO) != 0) std::cerr << set << "..." << std::flush;
+    Offline(set, *data);
+    if (arguments_.online) Online(set, *data);
+    if (isatty(STDERR_FILENO) != 0) std::cerr << "\r\033[K" << std::flush;
+  }
+
+  void Offline(const std::string& set, const DataFolder& data) {
+    const auto answers = BuildAnswerSet(data);
+    if (!answers.ok()) return;
+    for (const std::string& method : arguments_.methods) {
+      if (Elapsed() > arguments_.seconds) return;
+      const auto fit = FitMethod(
+          method, *answers, {},
+          static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+      if (!fit.ok()) {
+        failed_ = true;
+        std::cerr << set << ": " << method << ": " << fit.status().message()
+                  << '\n';
+        continue;
+      }
+      const auto rules = EvaluatePosteriors(fit->posterior, data.truth);
+      if (!rules.ok()) continue;
+      Record(set, method, MetricsOf(*rules));
+    }
+  }
+
+  void Online(const std::string& set, const DataFolder& data) {
+    const auto result =
+        EvaluateOnline(client_, absl::StrCat("eval-", set), data, {});
+    if (!result.ok()) {
+      // A set without tasks to judge is no failure of the server.
+      if (result.status().code() != absl::StatusCode::kInvalidArgument) {
+        failed_ = true;
+      }
+      Skip(set, absl::StrCat("online: ", result.status().message()));
+      return;
+    }
+    for (const auto& [method, of] :
+         {std::pair{"online/majority", &result->majority},
+          std::pair{"online/served", &result->served},
+          std::pair{"online/planned", &result->planned}}) {
+      Metrics metrics = MetricsOf(of->rules);
+      metrics.emplace_back("answers_per_task", of->answers_per_task);
+      Record(set, method, metrics);
+    }
+    Record(set, "online/planned",
+           {{"cost_per_task", result->cost_per_task},
+            {"bits_per_answer", result->bits_per_answer},
+            {"accepted_share", result->accepted_share},
+            {"accepted_accuracy", result->accepted_accuracy}});
+    online_.push_back({set, *result});
+  }
+
+  void PrintTables() {
+    if (!online_.empty()) PrintOnline();
+    PrintOffline("accuracy");
+    PrintOffline("ece");
+    PrintOffline("brier");
+    for (const auto& [set, reason] : skipped_) {
+      std::cout << "not evaluated: " << set << ": " << reason << '\n';
+    }
+  }
+
+  void PrintOnline() {
+    std::cout << "Through the API: learned from half of the tasks, judged on "
+                 "the others (maj = majority vote\nover all answers, all = "
+                 "Score over all answers, plan = Allocate and Score until "
+                 "decided)\n\n";
+    TextTable table({"SET", ">TASKS", ">ACC maj", ">all", ">plan", ">ECE maj",
+                     ">all", ">plan", ">BRIER maj", ">all", ">plan", ">LOG maj",
+                     ">all", ">plan", ">COST maj", ">plan", ">BITS",
+                     ">ACCEPTED", ">RIGHT"});
+    std::vector<double> sums(18, 0);
+    const auto row_of = [](const OnlineResult& r) -> std::vector<double> {
+      return {static_cast<double>(r.judged_tasks),
+              r.majority.rules.accuracy,
+              r.served.rules.accuracy,
+              r.planned.rules.accuracy,
+              r.majority.rules.ece,
+              r.served.rules.ece,
+              r.planned.rules.ece,
+              r.majority.rules.brier,
+              r.served.rules.brier,
+              r.planned.rules.brier,
+              r.majority.rules.log_loss,
+              r.served.rules.log_loss,
+              r.planned.rules.log_loss,
+              r.majority.answers_per_task,
+              r.planned.answers_per_task,
+              r.bits_per_answer,
+              r.accepted_share,
+              r.accepted_accuracy};
+    };
+    const auto cells = [](const std::string& name,
+                          const std::vector<double>& values) {
+      std::vector<std::string> row = {name};
+      for (size_t i = 0; i < values.size(); ++i) {
+        const int digits = i == 0 ? 0 : i == 13 || i == 14 ? 1 : 3;
+        row.push_back(FormatFixed(values[i], digits));
+      }
+      return row;
+    };
+    for (const auto& [set, result] : online_) {
+      const std::vector<double> values = row_of(result);
+      for (size_t i = 0; i < values.size(); ++i) sums[i] += values[i];
+      table.AddRow(cells(set, values));
+    }
+    for (double& sum : sums) sum /= static_cast<double>(online_.size());
+    table.AddRow(cells("mean", sums));
+    table.Print(std::cout);
+    std::cout << '\n';
+  }
+
+  void PrintOffline(const std::string& metric) {
+    const auto& of_metric = values_[metric];
+    std::vector<std::string> columns = {absl::StrCat("SET (", metric, ")")};
+    for (const std::string& method : arguments_.methods) {
+      columns.push_back(">" + method);
+    }
+    TextTable table(columns);
+    std::map<std::string, std::pair<double, int>> means;
+    for (const auto& [set, by_method] : of_metric) {
+      std::vector<std::string> row = {set};
+      for (const std::string& method : arguments_.methods) {
+        const auto value = by_method.find(method);
+        if (value == by_method.end()) {
+          row.push_back("-");
+          continue;
+        }
+        row.push_back(FormatFixed(value->second, 4));
+        means[method].first += value->second;
+        ++means[method].second;
+      }
+      table.AddRow(std::move(row));
+    }
+    if (table.empty()) return;
+    std::vector<std::string> row = {"mean"};
+    for (const std::string& method : arguments_.methods) {
+      const auto& [sum, count] = means[method];
+      row.push_back(count == 0 ? "-" : FormatFixed(sum / count, 4));
+    }
+    table.AddRow(std::move(row));
+    if (metric == "accuracy") {
+      std::cout << "Offline, all answers at once, no truth told\n\n";
+    }
+    table.Print(std::cout);
+    std::cout << '\n';
+  }
+
+  const Arguments& arguments_;
+  Client client_;
+  const std::chrono::steady_clock::time_point start_ =
+      std::chrono::steady_clock::now();
+  bool failed_ = false;
+  std::vector<std::pair<std::string, std::string>> skipped_;
+  std::vector<std::pair<std::string, OnlineResult>> online_;
+  // metric -> set -> method -> value
+  std::map<std::string, std::map<std::string, std::map<std::string, double>>>
+      values_;
+};
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("How well does allot do on folders of real answers?",
+               "allot_eval");
+  app.add_option("folders", arguments.folders,
+                 "Folders with answers.csv and truth.csv")
+      ->required();
+  app.add_option("--server", arguments.client.server, "Where allotd listens")
+      ->envname("ALLOT_SERVER");
+  app.add_option("--methods", arguments.methods, "Offline methods")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_flag("--json", arguments.json, "One JSON object a line");
+  app.add_flag("!--offline-only", arguments.online, "Do without a server");
+  app.add_option("--seconds", arguments.seconds,
+                 "Begin no further set after so long");
+  CLI11_PARSE(app, argc, argv);
+  if (arguments.methods.empty()) {
+    for (const absl::string_view method : AggregationMethods()) {
+      arguments.methods.emplace_back(method);
+    }
+  }
+  return Evaluation(arguments).Run();
+}
+
+}  // namespace
+}  // namespace allot
+
+int main(int argc, char** argv) { return allot::Main(argc, argv); }

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/match/dense_assignment.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lib/base/clock.h"
+#include "lib/base/rng.h"
+#include "lib/match/dense_kernel.h"
+
+namespace allot {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Instance {
+  int rows, columns;
+  std::vector<int32_t> costs;
+  bool maximise = false;
+  std::optional<int32_t> unassigned_cost;
+
+  int32_t& at(int i, int j) { return costs[int64_t{columns} * i + j]; }
+  int32_t at(int i, int j) const { return costs[int64_t{columns} * i + j]; }
+  DenseProblem problem() const {
+    DenseProblem p;
+    p.costs = costs;
+    p.rows = rows;
+    p.columns = columns;
+    p.maximise = maximise;
+    p.unassigned_cost = unassigned_cost;
+    return p;
+  }
+};
+
+Instance Uniform(int rows, int columns, int32_t low, int32_t high, Rng& rng) {
+  Instance instance{rows, columns, {}, false, {}};
+  const uint64_t range = static_cast<uint64_t>(int64_t{high} - low) + 1;
+  for (int64_t k = 0; k < int64_t{rows} * columns; ++k)
+    instance.costs.push_back(
+        static_cast<int32_t>(low + static_cast<int64_t>(rng.Below(range))));
+  return instance;
+}
+
+// Near-ties everywhere: negated products of clustered vectors.
+Instance Clustered(int rows, int columns, double scale, Rng& rng) {
+  constexpr int kDims = 8, kClusters = 6;
+  std::vector<double> centre(kClusters * kDims);
+  for (double& x : centre) x = rng.Normal() * 0.6;
+  const auto draw = [&](int count) {
+    std::vector<double> points;
+    for (int i = 0; i < count; ++i) {
+      const int cluster = static_cast<int>(rng.Below(kClusters));
+      for (int d = 0; d < kDims; ++d)
+        points.push_back(centre[cluster * kDims + d] + 0.25 * rng.Normal());
+    }
+    return points;
+  };
+  const std::vector<double> a = draw(rows), b = draw(columns);
+  Instance instance{rows, columns, {}, false, {}};
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < columns; ++j) {
+      double dot = 0;
+      for (int d = 0; d < kDims; ++d)
+        dot += a[i * kDims + d] * b[j * kDims + d];
+      instance.costs.push_back(static_cast<int32_t>(-scale * dot));
+    }
+  }
+  return instance;
+}
+
+// The proof, from the definitions alone.
+void ExpectProvenOptimal(const Instance& p, const DenseAssignment& answer) {
+  ASSERT_TRUE(answer.optimal);
+  ASSERT_EQ(answer.column_of_row.size(), static_cast<size_t>(p.rows));
+  ASSERT_EQ(answer.row_dual.size(), static_cast<size_t>(p.rows));
+  ASSERT_EQ(answer.column_dual.size(), static_cast<size_t>(p.columns));
+  const int64_t sign = p.maximise ? -1 : 1;
+  std::vector<bool> used(p.columns, false);
+  int64_t objective = 0, bound = 0;
+  for (int i = 0; i < p.rows; ++i) {
+    const int32_t j = answer.column_of_row[i];
+    bound += answer.row_dual[i];
+    if (p.unassigned_cost) {
+      ASSERT_LE(sign * answer.row_dual[i], sign * *p.unassigned_cost);
+    }
+    if (j == DenseAssignment::kUnassigned) {
+      ASSERT_TRUE(p.unassigned_cost.has_value()) << "row " << i;
+      objective += *p.unassigned_cost;
+    } else {
+      ASSERT_GE(j, 0);
+      ASSERT_LT(j, p.columns);
+      ASSERT_FALSE(used[j]) << "column " << j << " twice";
+      used[j] = true;
+      objective += p.at(i, j);
+    }
+    for (int k = 0; k < p.columns; ++k) {
+      ASSERT_LE(sign * (answer.row_dual[i] + answer.column_dual[k]),
+                sign * int64_t{p.at(i, k)})
+          << "cell " << i << ", " << k;
+    }
+  }
+  for (int j = 0; j < p.columns; ++j) {
+    bound += answer.column_dual[j];
+    ASSERT_LE(sign * answer.column_dual[j], 0);
+    if (!used[j]) {
+      ASSERT_EQ(answer.column_dual[j], 0) << "column " << j;
+    }
+  }
+  EXPECT_EQ(answer.objective, objective);
+  EXPECT_EQ(answer.bound, objective);
+}
+
+DenseAssignment Solve(const Instance& instance,
+                      const DenseOptions& options = {}) {
+  auto answer = SolveDenseAssignment(instance.problem(), options);
+  EXPECT_TRUE(answer.ok()) << answer.status();
+  return *std::move(answer);
+}
+
+int64_t SolveProven(const Instance& instance) {
+  const DenseAssignment answer = Solve(instance);
+  ExpectProvenOptimal(instance, answer);
+  return answer.objective;
+}
+
+int64_t BruteForce(const Instance& p, int row, std::vector<bool>& used) {
+  if (row == p.rows) return 0;
+  const int64_t sign = p.maximise ? -1 : 1;
+  int64_t best = std::numeric_limits<int64_t>::max();
+  for (int j = 0; j < p.columns; ++j) {
+    if (used[j]) continue;
+    used[j] = true;
+    best = std::min(best, sign * p.at(row, j) + BruteForce(p, row + 1, used));
+    used[j] = false;
+  }
+  if (p.unassigned_cost) {
+    best = std::min(best,
+                    sign * *p.unassigned_cost + BruteForce(p, row + 1, used));
+  }
+  return best;
+}
+
+TEST(DenseAssignment, EqualsBruteForceOnSmallProblems) {
+  for (uint64_t seed = 0; seed < 20000; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    const int rows = 1 + static_cast<int>(rng.Below(5));
+    const int columns = rows + static_cast<int>(rng.Below(3));
+    const int32_t high = seed % 3 == 0 ? 3 : seed % 3 == 1 ? 20 : 1000000;
+    Instance p = Uniform(rows, columns, -high, high, rng);
+    p.maximise = rng.Bernoulli(0.5);
+    if (rng.Bernoulli(0.3))
+      p.unassigned_cost = static_cast<int32_t>(rng.Below(2 * high)) - high;
+    std::vector<bool> used(p.columns, false);
+    const int64_t sign = p.maximise ? -1 : 1;
+    ASSERT_EQ(SolveProven(p), sign * BruteForce(p, 0, used));
+    if (HasFailure()) return;
+  }
+}
+
+TEST(DenseAssignment, ProvesItsAnswerOnEveryShapeAndKindOfCosts) {
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    const int rows = 1 + static_cast<int>(rng.Below(150));
+    const int columns =
+        rows + (seed % 2 == 0 ? 0 : static_cast<int>(rng.Below(200)));
+    Instance p = seed % 3 == 0   ? Clustered(rows, columns, 1e6, rng)
+                 : seed % 3 == 1 ? Uniform(rows, columns, 0, 3, rng)
+                                 : Uniform(rows, columns, -50000, 50000, rng);
+    p.maximise = rng.Bernoulli(0.5);
+    SolveProven(p);
+    if (HasFailure()) return;
+  }
+}
+
+TEST(DenseAssignment, ProvesItsAnswerWhereRowsCompeteHard) {
+  for (const int size : {63, 64, 65, 300, 500}) {
+    SCOPED_TRACE(size);
+    Rng rng(size);
+    const Instance p = Clustered(size, size, 1e6, rng);
+    const DenseAssignment answer = Solve(p);
+    ExpectProvenOptimal(p, answer);
+    if (size >= 300) {
+      EXPECT_TRUE(answer.stats.scaled);
+    }
+  }
+}
+
+TEST(DenseAssignment, SolvesNearlySquareClusters) {
+  Rng rng(5);
+  SolveProven(Clustered(200, 201, 1e6, rng));
+  SolveProven(Clustered(200, 230, 1e6, rng));
+}
+
+TEST(DenseAssignment, SolvesTiesEverywhere) {
+  Rng rng(3);
+  EXPECT_EQ(SolveProven(Uniform(300, 300, 7, 7, rng)), 300 * 7);
+  EXPECT_EQ(SolveProven(Uniform(100, 400, -7, -7, rng)), 100 * -7);
+  SolveProven(Uniform(300, 300, 0, 1, rng));
+  SolveProven(Clustered(300, 300, 20, rng));
+}
+
+// Machol and Wien (1976): the identity reversed is best.
+TEST(DenseAssignment, SolvesMacholWien) {
+  for (const int size : {1, 2, 17, 100, 300}) {
+    SCOPED_TRACE(size);
+    Instance p{size, size, {}, false, {}};
+    int64_t best = 0;
+    for (int i = 0; i < size; ++i) {
+      for (int j = 0; j < size; ++j) p.costs.push_back((i + 1) * (j + 1));
+      best += (i + 1) * (size - i);
+    }
+    EXPECT_EQ(SolveProven(p), best);
+  }
+}
+
+TEST(DenseAssignment, PermutingRowsAndColumnsKeepsTheObjective) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Rng rng(seed);
+    const Instance p = seed % 2 == 0 ? Clustered(60, 60, 1e5, rng)
+                                     : Uniform(40, 70, 0, 500, rng);
+    std::vector<int> row(p.rows), column(p.columns);
+    std::iota(row.begin(), row.end(), 0);
+    std::iota(column.begin(), column.end(), 0);
+    Shuffle(row, rng);
+    Shuffle(column, rng);
+    Instance q = p;
+    for (int i = 0; i < p.rows; ++i)
+      for (int j = 0; j < p.columns; ++j) q.at(i, j) = p.at(row[i], column[j]);
+    EXPECT_EQ(SolveProven(p), SolveProven(q)) << seed;
+  }
+}
+
+TEST(DenseAssignment, TranslatingAndScalingCostsMovesTheObjectiveAlike) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Rng rng(seed);
+    const Instance p = Clustered(50, seed % 2 == 0 ? 50 : 90, 1e5, rng);
+    Instance shifted = p, scaled = p, rows_shifted = p;
+    for (int32_t& cost : shifted.costs) cost += 12345;
+    for (int32_t& cost : scaled.costs) cost *= 7;
+    int64_t total = 0;
+    for (int i = 0; i < p.rows; ++i) {
+      const auto move = static_cast<int32_t>(rng.Below(100000));
+      total += move;
+      for (int j = 0; j < p.columns; ++j) rows_shifted.at(i, j) += move;
+    }
+    const int64_t best = SolveProven(p);
+    EXPECT_EQ(SolveProven(shifted), best + 12345 * p.rows);
+    EXPECT_EQ(SolveProven(scaled), best * 7);
+    EXPECT_EQ(SolveProven(rows_shifted), best + total);
+  }
+}
+
+TEST(DenseAssignment, MaximisingIsMinimisingTheNegative) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Rng rng(seed);
+    Instance p = Clustered(60, seed % 2 == 0 ? 60 : 80, 1e5, rng);
+    const int64_t least = SolveProven(p);
+    for (int32_t& cost : p.costs) cost = -cost;
+    p.maximise = true;
+    EXPECT_EQ(SolveProven(p), -least);
+  }
+}
+
+TEST(DenseAssignment, TakesTheWholeRangeOfInt32) {
+  constexpr int32_t kLow = std::numeric_limits<int32_t>::min();
+  constexpr int32_t kHigh = std::numeric_limits<int32_t>::max();
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    Instance p = Uniform(40, seed % 2 == 0 ? 40 : 60, kLow, kHigh, rng);
+    if (seed % 3 == 0) {
+      for (int32_t& cost : p.costs) cost = cost < 0 ? kLow : kHigh;
+    }
+    p.maximise = rng.Bernoulli(0.5);
+    const DenseAssignment answer = Solve(p);
+    ExpectProvenOptimal(p, answer);
+    EXPECT_TRUE(answer.stats.wide);
+  }
+}
+
+TEST(DenseAssignment, GoesOnWithWidePricesWhenNarrowOnesRunOut) {
+  // Prices climb to the difference of the last two rows' steps times the size.
+  constexpr int kSize = 400;
+  Instance p{kSize, kSize, {}, false, {}};
+  for (int64_t i = 0; i < kSize; ++i) {
+    for (int64_t j = 0; j < kSize; ++j)
+      p.costs.push_back(static_cast<int32_t>(i * j * 3300 - 250000000));
+  }
+  const DenseAssignment answer = Solve(p);
+  ExpectProvenOptimal(p, answer);
+}
+
+TEST(DenseAssignment, LeavesRowsUnassignedWhereThatIsCheaper) {
+  Instance p{2, 2, {5, 9, 4, 9}, false, 7};
+  const DenseAssignment answer = Solve(p);
+  ExpectProvenOptimal(p, answer);
+  EXPECT_EQ(answer.objective, 4 + 7);
+  EXPECT_EQ(answer.column_of_row[0], DenseAssignment::kUnassigned);
+  EXPECT_EQ(answer.column_of_row[1], 0);
+}
+
+TEST(DenseAssignment, ManyRowsShareFewColumnsWhenTheyMayStayUnassigned) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    Instance p = seed % 2 == 0 ? Uniform(120, 30, 0, 1000, rng)
+                               : Clustered(120, 90, 1e5, rng);
+    p.unassigned_cost = seed % 2 == 0 ? 400 : 0;
+    SolveProven(p);
+  }
+}
+
+TEST(DenseAssignment, HandlesTheSmallestAndTheWidest) {
+  EXPECT_EQ(SolveProven({0, 0, {}, false, {}}), 0);
+  EXPECT_EQ(SolveProven({0, 5, {}, false, {}}), 0);
+  EXPECT_EQ(SolveProven({1, 1, {-4}, false, {}}), -4);
+  EXPECT_EQ(SolveProven({1, 1, {-4}, true, {}}), -4);
+  EXPECT_EQ(SolveProven({3, 0, {}, false, 5}), 15);
+  Rng rng(1);
+  Instance wide = Uniform(1, 100000, -1000000, 1000000, rng);
+  EXPECT_EQ(SolveProven(wide),
+            *std::min_element(wide.costs.begin(), wide.costs.end()));
+}
+
+TEST(DenseAssignment, RefusesWhatHasNoMeaning) {
+  const std::vector<int32_t> costs(6);
+  DenseProblem p;
+  p.costs = costs;
+  p.rows = 3;
+  p.columns = 2;
+  EXPECT_EQ(SolveDenseAssignment(p).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(SolveDenseAssignment(p).status().message()),
+              HasSubstr("rows: 3"));
+  p.rows = 2;
+  EXPECT_EQ(SolveDenseAssignment(p).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  p.columns = -1;
+  EXPECT_EQ(SolveDenseAssignment(p).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(DenseAssignment, GivesTheSameBitsWithAndWithoutAvx2) {
+  for (uint64_t seed = 0; seed < 12; ++seed) {
+    Rng rng(seed);
+    const Instance p = seed % 3 == 0   ? Clustered(150, 150, 1e6, rng)
+                       : seed % 3 == 1 ? Uniform(150, 233, 0, 2, rng)
+                                       : Uniform(200, 200, 0, 100000, rng);
+    const DenseAssignment fast = Solve(p);
+    dense::ForbidAvx2ForTesting(true);
+    const DenseAssignment plain = Solve(p);
+    dense::ForbidAvx2ForTesting(false);
+    EXPECT_EQ(fast.column_of_row, plain.column_of_row) << seed;
+    EXPECT_EQ(fast.row_dual, plain.row_dual) << seed;
+    EXPECT_EQ(fast.column_dual, plain.column_dual) << seed;
+  }
+}
+
+TEST(DenseAssignment, WarmSolvesProveTheirAnswersRoundAfterRound) {
+  for (uint64_t seed = 0; seed < 24; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    const int rows = 1 + static_cast<int>(rng.Below(90));
+    const int columns =
+        rows + (seed % 2 == 0 ? 0 : 1 + static_cast<int>(rng.Below(40)));
+    Instance p = seed % 3 == 0   ? Clustered(rows, columns, 1e5, rng)
+                 : seed % 3 == 1 ? Uniform(rows, columns, 0, 4, rng)
+                                 : Uniform(rows, columns, 0, 10000, rng);
+    p.maximise = seed % 5 == 0;
+    DenseWarmStart warm;
+    DenseOptions options;
+    options.warm_start = &warm;
+    ExpectProvenOptimal(p, Solve(p, options));
+    for (int round = 0; round < 8; ++round) {
+      std::vector<int32_t> changed;
+      for (int i = 0; i < rows; ++i) {
+        if (!rng.Bernoulli(round % 2 == 0 ? 0.1 : 0.6)) continue;
+        changed.push_back(i);
+        for (int j = 0; j < columns; ++j)
+          p.at(i, j) = p.at(static_cast<int>(rng.Below(rows)), j);
+      }
+      options.changed_rows = changed;
+      const DenseAssignment answer = Solve(p, options);
+      ExpectProvenOptimal(p, answer);
+      if (HasFailure()) return;
+      EXPECT_TRUE(answer.stats.warm);
+    }
+  }
+}
+
+TEST(DenseAssignment, WarmSolveTakesCostsOutOfTheLastRange) {
+  Rng rng(4);
+  Instance p = Uniform(20, 20, 0, 1000, rng);
+  DenseWarmStart warm;
+  DenseOptions options;
+  options.warm_start = &warm;
+  ExpectProvenOptimal(p, Solve(p, options));
+  p.at(3, 4) = std::numeric_limits<int32_t>::max();
+  p.at(3, 5) = std::numeric_limits<int32_t>::min();
+  const std::vector<int32_t> changed = {3};
+  options.changed_rows = changed;
+  ExpectProvenOptimal(p, Solve(p, options));
+}
+
+TEST(DenseAssignment, RefusesAChangedRowThatIsNotThere) {
+  Rng rng(4);
+  const Instance p = Uniform(4, 4, 0, 9, rng);
+  const std::vector<int32_t> changed = {1, 4};
+  DenseOptions options;
+  options.changed_rows = changed;
+  const auto answer = SolveDenseAssignment(p.problem(), options);
+  EXPECT_EQ(answer.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(answer.status().message()),
+              HasSubstr("changed_rows[1]"));
+}
+
+// Moves on by one nanosecond each time it is read.
+class TickingClock final : public Clock {
+ public:
+  absl::Time Now() const override { return absl::UnixEpoch(); }
+  int64_t MonotonicNanos() const override { return ++nanos_; }
+
+ private:
+  mutable int64_t nanos_ = 0;
+};
+
+TEST(DenseAssignment, StopsAtTheDeadlineWithDualsThatStillHold) {
+  Rng rng(8);
+  const Instance p = Clustered(300, 300, 1e6, rng);
+  const int64_t best = SolveProven(p);
+  int64_t last_bound = std::numeric_limits<int64_t>::min();
+  int stopped = 0;
+  for (int64_t reads = 1; reads < 160; reads += 3) {
+    TickingClock clock;
+    DenseOptions options;
+    options.clock = &clock;
+    options.deadline_nanos = reads;
+    const DenseAssignment answer = Solve(p, options);
+    if (answer.optimal) {
+      EXPECT_EQ(answer.objective, best);
+      continue;
+    }
+    ++stopped;
+    EXPECT_GT(answer.unreached_rows, 0);
+    EXPECT_LE(answer.bound, best);
+    for (int i = 0; i < p.rows; ++i) {
+      for (int j = 0; j < p.columns; ++j) {
+        ASSERT_LE(answer.row_dual[i] + answer.column_dual[j], p.at(i, j))
+            << "stopped after " << reads;
+      }
+    }
+    last_bound = std::max(last_bound, answer.bound);
+  }
+  EXPECT_GT(stopped, 5);
+  // The bound was worth having before the end.
+  EXPECT_GT(last_bound, best - std::abs(best) / 10);
+}
+
+}  // namespace
+}  // namespace allot

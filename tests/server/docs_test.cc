@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The documentation names every flag, every metric and every reason, and
+// nothing that is not there.
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "absl/flags/commandlineflag.h"
+#include "absl/flags/reflection.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "gtest/gtest.h"
+#include "tests/server/running_server.h"
+
+namespace allot {
+namespace {
+
+std::string ReadDocument(absl::string_view name) {
+  const std::string path = absl::StrCat(ALLOT_SOURCE_DIR, "/docs/", name);
+  std::ifstream file(path);
+  EXPECT_TRUE(file.good()) << path;
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// First cells, in backquotes, of the rows of Markdown tables.
+std::set<std::string> FirstCells(const std::string& document,
+                                 const std::string& pattern) {
+  std::set<std::string> cells;
+  const std::regex row("^\\| `(" + pattern + ")`");
+  const std::vector<std::string> lines = absl::StrSplit(document, '\n');
+  for (const std::string& line : lines) {
+    std::smatch match;
+    if (std::regex_search(line, match, row)) cells.insert(match[1].str());
+  }
+  return cells;
+}
+
+TEST(Docs, EveryFlagIsInOperations) {
+  ASSERT_TRUE(OptionsFromFlags().ok()) << "the defaults are in range";
+  std::set<std::string> flags;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (absl::StrContains(flag->Filename(), "server/options.cc")) {
+      flags.insert(absl::StrCat("--", name));
+    }
+  }
+  EXPECT_GE(flags.size(), 9u);
+  EXPECT_LE(flags.size(), 15u) << "too many to know them all";
+  EXPECT_EQ(FirstCells(ReadDocument("operations.md"), "--[a-z_]+"), flags);
+}
+
+TEST(Docs, EveryDefaultIsAsDocumented) {
+  const std::string document = ReadDocument("operations.md");
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (!absl::StrContains(flag->Filename(), "server/options.cc")) continue;
+    EXPECT_TRUE(absl::StrContains(
+        document,
+        absl::StrCat("| `--", name, "` | `", flag->DefaultValue(), "` |")))
+        << name << " = " << flag->DefaultValue();
+  }
+}
+
+TEST(Docs, EveryMetricIsInOperations) {
+  RunningServer running;
+  running.AddPool();
+  std::set<std::string> metrics;
+  const std::vector<std::string> lines =
+      absl::StrSplit(running.server().metrics().Scrape(), '\n');
+  for (const std::string& line : lines) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ');
+    if (words.size() >= 3 && words[1] == "TYPE") metrics.insert(words[2]);
+  }
+  EXPECT_GE(metrics.size(), 30u);
+  EXPECT_EQ(FirstCells(ReadDocument("operations.md"),
+                       "(?:allot|grpc|process)_[a-z_]+"),
+            metrics);
+}
+
+TEST(Docs, EveryReasonIsInApi) {
+  // Reasons are upper-case strings in the server's own sources.
+  std::set<std::string> reasons;
+  const std::regex reason("\"([A-Z]+(?:_[A-Z]+)*)\"");
+  for (const char* file :
+       {"allocation_service.cc", "confidence_service.cc", "convert_pool.cc",
+        "decode.cc", "grpc_status.cc", "labeler_service.cc", "method.cc",
+        "pool_service.cc", "reactors.cc", "request_cache.cc",
+        "violations.cc"}) {
+    std::ifstream in(absl::StrCat(ALLOT_SOURCE_DIR, "/server/", file));
+    ASSERT_TRUE(in.good()) << file;
+    std::ostringstream text;
+    text << in.rdbuf();
+    const std::string source = text.str();
+    for (std::sregex_iterator it(source.begin(), source.end(), reason), end;
+         it != end; ++it) {
+      if ((*it)[1] != "OK") reasons.insert((*it)[1]);
+    }
+  }
+  EXPECT_EQ(FirstCells(ReadDocument("api.md"), "[A-Z_]+"), reasons);
+}
+
+TEST(Docs, EveryMethodIsInApi) {
+  const std::string document = ReadDocument("api.md");
+  RunningServer running;
+  for (const auto& rpc : running.server().metrics().rpcs()) {
+    EXPECT_TRUE(
+        absl::StrContains(document, absl::StrCat("`", rpc->method, "`")))
+        << rpc->method;
+  }
+}
+
+}  // namespace
+}  // namespace allot

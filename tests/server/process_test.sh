@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The program as an operator meets it: zero flags but for free ports, SIGTERM,
+# a second start on the same store, bad flags, and its metrics held to
+# Prometheus's own linter.
+set -euo pipefail
+allotd=$1
+folder=$(mktemp -d)
+cd "$folder"
+pid=
+cleanup() {
+  [ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap cleanup EXIT
+
+fail() {
+  echo "FAILED: $1" >&2
+  [ ! -f log ] || cat log >&2
+  exit 1
+}
+
+# start ARGUMENT...: runs allotd on free ports; sets pid and http.
+start() {
+  : >ports
+  "$allotd" --listen=127.0.0.1:0 --http_listen=127.0.0.1:0 "$@" >ports 2>log &
+  pid=$!
+  for _ in $(seq 200); do
+    [ -s ports ] && break
+    kill -0 "$pid" 2>/dev/null || fail 'allotd ended before it served'
+    sleep 0.05
+  done
+  http=$(sed -n 's/.*"http":"\([^"]*\)".*/\1/p' ports)
+  [ -n "$http" ] || fail 'no ports on the standard output'
+}
+
+# stop SIGNAL: ends it, and expects exit code 0 in good time.
+stop() {
+  kill "-$1" "$pid"
+  local code=0
+  wait "$pid" || code=$?
+  pid=
+  [ "$code" = 0 ] || fail "exit code $code after SIG$1"
+  grep -q '"message":"stopped"' log || fail 'no line about the stop'
+}
+
+start
+[ -f allot.db ] || fail 'the default store is not in the working directory'
+[ "$(curl -s "http://$http/readyz")" = ok ] || fail '/readyz is not ok'
+curl -s "http://$http/metrics" >metrics.txt
+grep -q '^allot_ready 1$' metrics.txt || fail '/metrics has no allot_ready'
+if command -v promtool >/dev/null; then
+  # promtool exits with 3 on matters of style; go-grpc-middleware's and the
+  # process collector's names are not ours to restyle.
+  promtool check metrics <metrics.txt >lint.txt 2>&1 || true
+  grep -E '^(allot_|error)' lint.txt && fail 'promtool finds fault with our metrics'
+fi
+while read -r line; do
+  case $line in
+    '{'*'}') ;;
+    *) fail "not a line of JSON: $line" ;;
+  esac
+done <log
+stop TERM
+
+start
+stop INT
+
+# A line of its own for each mistake, and no server.
+for flag in --workers=-1 --queue=0 --log_level=loud --max_request_bytes=1 --drain=-1s; do
+  code=0
+  "$allotd" --http_listen= --listen=127.0.0.1:0 "$flag" >ports 2>log || code=$?
+  [ "$code" = 2 ] || fail "$flag: exit code $code, want 2"
+  grep -q -- "${flag%%=*}: must be" log || fail "$flag: message does not name the flag"
+done
+code=0
+"$allotd" --store=nowhere: --listen=127.0.0.1:0 --http_listen= >ports 2>log || code=$?
+[ "$code" = 1 ] || fail "a store that cannot be opened: exit code $code, want 1"
+echo ok
