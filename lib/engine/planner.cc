@@ -17,7 +17,7 @@ namespace {
 
 // One solve of the batch at one price of money.
 struct Solution {
-  DenseAssignment dense;
+  DenseMatchResult dense;
   std::vector<DraftPair> pairs;
   double objective = 0;    // sum of utilities, without multiplier or penalty
   double cost = 0;         // currency
@@ -137,9 +137,9 @@ void Planner::Evaluate(Solution& solution) const {
 
 absl::StatusOr<Solution> Planner::Solve(double multiplier) {
   const BatchScan priced = MakeScan(multiplier);
-  const DenseProblem problem{.redundancy = wanted_,
-                             .capacity = capacity_,
-                             .unfilled_penalty = penalty_};
+  const DenseMatchProblem problem{.redundancy = wanted_,
+                                  .capacity = capacity_,
+                                  .unfilled_penalty = penalty_};
   PricingOptions options;
   options.match.deadline = deadline_;
   options.match.gap_tolerance = input_.call.gap_tolerance;

@@ -50,11 +50,11 @@ void ScanSink::Add(int task, int labeler, double utility) {
 // One call of MatchDense. A class only for the state that the rounds share.
 class DensePricer {
  public:
-  DensePricer(const DenseProblem& problem, ScanFunction scan,
+  DensePricer(const DenseMatchProblem& problem, ScanFunction scan,
               const PricingOptions& options)
       : problem_(problem), scan_(scan), options_(options) {}
 
-  absl::StatusOr<DenseAssignment> Run();
+  absl::StatusOr<DenseMatchResult> Run();
 
  private:
   enum class Scanned { kNothingNew, kFoundMore, kDeadline };
@@ -64,7 +64,7 @@ class DensePricer {
   double PairBound(int task, const ScanSink::Best& found) const;
   void AddCandidates(const std::vector<ScanSink>& sinks);
 
-  const DenseProblem& problem_;
+  const DenseMatchProblem& problem_;
   ScanFunction scan_;
   const PricingOptions& options_;
 
@@ -218,7 +218,7 @@ absl::StatusOr<DensePricer::Scanned> DensePricer::Scan() {
   return found_more ? Scanned::kFoundMore : Scanned::kNothingNew;
 }
 
-absl::StatusOr<DenseAssignment> DensePricer::Run() {
+absl::StatusOr<DenseMatchResult> DensePricer::Run() {
   candidates_.redundancy.assign(problem_.redundancy.begin(),
                                 problem_.redundancy.end());
   candidates_.capacity.assign(problem_.capacity.begin(),
@@ -235,7 +235,7 @@ absl::StatusOr<DenseAssignment> DensePricer::Run() {
   task_price_.assign(problem_.redundancy.size(), 0);
 
   ALLOT_ASSIGN_OR_RETURN(Scanned scanned, Scan());
-  DenseAssignment result;
+  DenseMatchResult result;
   SolveStats total;
   for (;;) {
     MatchOptions match = options_.match;
@@ -270,9 +270,9 @@ absl::StatusOr<DenseAssignment> DensePricer::Run() {
   return result;
 }
 
-absl::StatusOr<DenseAssignment> MatchDense(const DenseProblem& problem,
-                                           ScanFunction scan,
-                                           const PricingOptions& options) {
+absl::StatusOr<DenseMatchResult> MatchDense(const DenseMatchProblem& problem,
+                                            ScanFunction scan,
+                                            const PricingOptions& options) {
   return DensePricer(problem, scan, options).Run();
 }
 

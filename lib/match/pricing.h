@@ -42,7 +42,7 @@
 namespace allot {
 
 // As Problem, without the edges. Any pair not ruled out by the scan is allowed.
-struct DenseProblem {
+struct DenseMatchProblem {
   std::span<const int32_t> redundancy;       // [tasks]
   std::span<const int32_t> capacity;         // [labelers]
   std::span<const double> unfilled_penalty;  // [tasks] or empty for all 0
@@ -105,7 +105,7 @@ struct PricingOptions {
   int tasks_per_block = 32;
 };
 
-struct DenseAssignment {
+struct DenseMatchResult {
   // Every pair that any round found worth considering, by task, labelers
   // ascending; `assignment` refers to its edges.
   Problem candidates;
@@ -116,9 +116,9 @@ struct DenseAssignment {
 };
 
 // kInvalidArgument: a wrong size or number, naming it.
-absl::StatusOr<DenseAssignment> MatchDense(const DenseProblem& problem,
-                                           ScanFunction scan,
-                                           const PricingOptions& options);
+absl::StatusOr<DenseMatchResult> MatchDense(const DenseMatchProblem& problem,
+                                            ScanFunction scan,
+                                            const PricingOptions& options);
 
 }  // namespace allot
 

@@ -19,7 +19,7 @@ struct Dense {
   std::vector<double> penalty;
   std::vector<double> utility;  // row-major; NaN: not allowed
   double w(int t, int l) const { return utility[t * capacity.size() + l]; }
-  DenseProblem problem() const { return {redundancy, capacity, penalty}; }
+  DenseMatchProblem problem() const { return {redundancy, capacity, penalty}; }
 };
 
 // Labelers with a common ranking and some taste: all tasks want the same few.
@@ -72,7 +72,7 @@ Problem AsSparse(const Dense& d) {
 
 void ExpectSolves(const Dense& d, const PricingOptions& options) {
   const Problem all = AsSparse(d);
-  const absl::StatusOr<DenseAssignment> priced =
+  const absl::StatusOr<DenseMatchResult> priced =
       MatchDense(d.problem(), Scanner(d), options);
   ASSERT_TRUE(priced.ok()) << priced.status();
   const Assignment& a = priced->assignment;
