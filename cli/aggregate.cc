@@ -11,6 +11,7 @@
 #include "lib/base/status_macros.h"
 #include "lib/truth/dawid_skene.h"
 #include "lib/truth/glad.h"
+#include "lib/truth/hierarchical.h"
 #include "lib/truth/mace.h"
 #include "lib/truth/majority.h"
 #include "lib/truth/wawa.h"
@@ -33,6 +34,15 @@ DawidSkeneOptions OnThreads(int threads) {
 }
 
 constexpr Method kMethods[] = {
+    {"allot",
+     [](const AnswerSet& answers, std::span<const GoldLabel> gold,
+        int threads) -> absl::StatusOr<Aggregation> {
+       HierarchicalOptions options;
+       options.threads = threads;
+       ALLOT_ASSIGN_OR_RETURN(HierarchicalFit fit,
+                              FitHierarchical(answers, gold, options));
+       return std::move(fit.aggregation);
+     }},
     {"majority", [](const AnswerSet& answers, std::span<const GoldLabel> gold,
                     int) { return FitMajority(answers, gold); }},
     {"wawa", [](const AnswerSet& answers, std::span<const GoldLabel> gold,
