@@ -23,7 +23,7 @@ enum class OutputFormat {
 
 struct AggregateOptions {
   std::string answers_path;               // folder or file
-  std::string method = "dawid-skene";     // one of AggregationMethods()
+  std::string method = "allot";           // one of AggregationMethods()
   std::optional<std::string> truth_path;  // compared with the result
   std::optional<std::string> gold_path;   // known answers, used as evidence
   AnswerKind kind = AnswerKind::kDetect;
