@@ -200,7 +200,7 @@ void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
   // Start well above the spread of values inside a list: starting lower is a
   // price war, much higher undoes what the reduction found. Ten times the
   // median spread and a fivefold step were best on clustered costs, i * j and
-  // ties, and neither matters by more than a fifth.
+  // ties, and .
   std::vector<Price> spread;
   for (int32_t i = 0; i < matrix_.rows; ++i) {
     const size_t first = Lists<Price>::kStride * i;

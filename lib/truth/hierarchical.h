@@ -31,7 +31,8 @@
 //    the difficulty absorbs a part. This moves confidences, never labels. The
 //    three numbers are one choice for all data; gold corrects them: with gold
 //    the power is multiplied by an inverse temperature fitted to the gold tasks
-//    as scored by the others' parameters, shrunk to 1.
+//    as if they were not gold (by parameters they did help to fit), shrunk
+//    to 1.
 //
 // The class prior is learned, with 200 pseudo tasks a class: with few hundred
 // tasks of low-skilled answers the maximum-likelihood prior runs away to one
