@@ -3,6 +3,7 @@
 
 #include "lib/base/status_macros.h"
 #include "lib/engine/learning.h"
+#include "lib/truth/tempering.h"
 
 namespace allot {
 
@@ -30,6 +31,7 @@ absl::StatusOr<TaskPosterior> Evidence::Score(
        .difficulty_mean = task.difficulty,
        .difficulty_variance = DifficultyVariance(task, view_.pool->learning)},
       scored_, &posterior));
+  Temper(task.prior, static_cast<int64_t>(answers.size()), &posterior);
   return posterior;
 }
 

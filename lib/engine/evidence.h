@@ -21,7 +21,8 @@ class Evidence {
 
   // The posterior of a task by these answers of labelers in the roster. What an
   // answer taught about its labeler (its site) is left out of judging it:
-  // otherwise answers would vouch for themselves.
+  // otherwise answers would vouch for themselves. Tempered (tempering.h): what
+  // misled one labeler may have misled the next.
   absl::StatusOr<TaskPosterior> Score(const Task& task,
                                       std::span<const RecordedAnswer> answers);
 

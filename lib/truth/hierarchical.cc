@@ -12,19 +12,13 @@
 #include "lib/truth/answers_by_labeler.h"
 #include "lib/truth/gold_index.h"
 #include "lib/truth/hierarchical_labelers.h"
+#include "lib/truth/tempering.h"
 
 namespace allot {
 namespace {
 
 constexpr double kPriorTasks = 200;  // pseudo tasks of each class
 constexpr int64_t kTasksOfPart = 256;
-
-// What a task's answers count for, all together, against what they would if
-// they were independent.
-double Power(int64_t num_answers) {
-  const double n = static_cast<double>(std::max<int64_t>(num_answers, 1));
-  return std::max(0.2, 0.7 / (1 + 0.1 * (n - 1)));
-}
 
 // exp(x - max x), normalised; returns ln sum exp x.
 double Softmax(double* x, int64_t n) {
@@ -269,7 +263,7 @@ class Fitter {
     for (int32_t t = 0; t < answers_.num_tasks; ++t) {
       const int64_t n = answers_.task_begin[t + 1] - answers_.task_begin[t];
       if (gold_[t] == kNoGold || n == 0) continue;
-      scored.push_back({{}, Power(n), gold_[t]});
+      scored.push_back({{}, EvidencePower(n), gold_[t]});
       ClassLogPosterior(t, &scored.back().log_posterior);
     }
     if (scored.empty()) return 1;
@@ -316,7 +310,7 @@ class Fitter {
       fit->difficulty[t] = static_cast<float>(difficulty);
       const int64_t n = answers_.task_begin[t + 1] - answers_.task_begin[t];
       if (gold_[t] == kNoGold && n > 0) {
-        const double power = Power(n) * fit->inverse_temperature;
+        const double power = EvidencePower(n) * fit->inverse_temperature;
         for (double& p : row) p = power * std::log(std::max(p, 1e-300));
         Softmax(row.data(), num_classes_);
       }

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/truth/tempering.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace allot {
+
+double EvidencePower(int64_t num_answers) {
+  const auto n = static_cast<double>(std::max<int64_t>(num_answers, 1));
+  return std::max(0.2, 0.7 / (1 + 0.1 * (n - 1)));
+}
+
+void Temper(std::span<const double> prior, int64_t num_answers,
+            TaskPosterior* posterior) {
+  if (num_answers == 0) return;
+  const double power = EvidencePower(num_answers);
+  std::vector<double>& p = posterior->probability;
+  double sum = 0;
+  for (size_t k = 0; k < p.size(); ++k) {
+    const double before = prior.empty() ? 1 : prior[k];
+    p[k] = before > 0 ? before * std::pow(p[k] / before, power) : 0;
+    sum += p[k];
+  }
+  posterior->entropy_bits = 0;
+  for (double& probability : p) {
+    probability /= sum;
+    if (probability > 0) {
+      posterior->entropy_bits -= probability * std::log2(probability);
+    }
+  }
+  const auto top = std::max_element(p.begin(), p.end());
+  posterior->label = static_cast<int32_t>(top - p.begin());
+  posterior->confidence = *top;
+  for (double& bits : posterior->contribution_bits) bits *= power;
+}
+
+}  // namespace allot
