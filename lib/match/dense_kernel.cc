@@ -411,8 +411,9 @@ ALLOT_AVX2 int CloserAvx2(const ListView<int32_t>& list, const int32_t* price,
   const __m256i from = _mm256_set1_epi32(base);
   const __m256i most = _mm256_set1_epi32(limit);
   int count = 0;
-  // The sum cannot overflow: base > -2^30 and near_floor <= 2^30.
-  const int end = base + list.near_floor < limit ? list.size : list.near;
+  // In 64 bits: near_floor may stand near the end of the range of prices.
+  const int end =
+      int64_t{base} + list.near_floor < limit ? list.size : list.near;
   for (int k = 0; k < end; k += 8) {
     const __m256i j =
         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(list.column + k));
@@ -633,7 +634,7 @@ int Closer(const ListView<Price>& list, const Price* price,
   }
 #endif
   int count = 0;
-  const int end = base + list.near_floor < limit
+  const int end = int64_t{base} + int64_t{list.near_floor} < limit
                       ? list.size
                       : std::min(list.size, (list.near + 7) / 8 * 8);
   for (int k = 0; k < end; ++k) {
