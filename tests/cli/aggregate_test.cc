@@ -75,7 +75,8 @@ TEST_F(Aggregate, GoldIsEvidence) {
 TEST_F(Aggregate, AnUnknownMethodNamesTheKnownOnes) {
   options_.method = "oracle";
   EXPECT_EQ(Run(), 1);
-  EXPECT_THAT(err_.str(), HasSubstr("method: must be one of allot, majority, wawa"));
+  EXPECT_THAT(err_.str(),
+              HasSubstr("method: must be one of allot, majority, wawa"));
   EXPECT_THAT(err_.str(), HasSubstr("got \"oracle\"\n"));
 }
 
