@@ -41,6 +41,11 @@ absl::StatusOr<Assignment> Match(const Problem& problem,
   if (options.solver == Solver::kHungarian) {
     return SolveHungarian(problem, warm_price, deadline);
   }
+  // On few pairs shortest paths end before an auction's price war does.
+  constexpr int kFewEdges = 20'000;
+  if (options.solver == Solver::kAuto && problem.num_edges() <= kFewEdges) {
+    return SolveHungarian(problem, warm_price, deadline);
+  }
   AuctionOptions auction;
   auction.warm_price = warm_price;
   auction.deadline = deadline;
