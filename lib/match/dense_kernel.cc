@@ -20,7 +20,7 @@ constexpr int kGroups = 32;
 constexpr int kNearTarget = 10;
 // Found cells are cut back to the list's capacity when more than this many
 // have gathered; one block of columns may add kGroups.
-constexpr int kGather = 96;
+constexpr int kGather = 2 * kListCapacity;
 
 std::atomic<bool> avx2_forbidden{false};
 
