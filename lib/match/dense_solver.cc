@@ -260,6 +260,8 @@ void Solver<Price>::RunWarm() {
   std::vector<int32_t> free_rows;
   for (int32_t i = 0; i < matrix_.rows; ++i)
     if (column_of_row[i] == kNone) free_rows.push_back(i);
+  // Few rows are refreshed, and searched from many times.
+  list_target_ = kLongTarget;
   fillers_ = matrix_.columns > matrix_.rows;
   work.searches = static_cast<int64_t>(free_rows.size());
   PrepareSearch();
