@@ -345,4 +345,28 @@ absl::StatusOr<NumericAnswerSet> BuildNumericAnswerSet(const DataFolder& data) {
                                  data.measured);
 }
 
+absl::StatusOr<std::vector<Comparison>> BuildComparisons(
+    const DataFolder& data) {
+  int32_t left = -1, right = -1;
+  for (size_t k = 0; k < data.classes.size(); ++k) {
+    if (data.classes[k] == "left") left = static_cast<int32_t>(k);
+    if (data.classes[k] == "right") right = static_cast<int32_t>(k);
+  }
+  if (data.pairs.empty() || (left < 0 && right < 0)) {
+    return absl::FailedPreconditionError(
+        "want a folder with pairs.csv (task,left,right) and the answers left, "
+        "right, or another word for a tie");
+  }
+  std::vector<Comparison> comparisons;
+  for (const LabelAnswer& answer : data.answers) {
+    const ItemPair& pair = data.pairs[answer.task];
+    if (pair.left == pair.right) continue;
+    const float wins = answer.label == left    ? 1.0F
+                       : answer.label == right ? 0.0F
+                                               : 0.5F;
+    comparisons.push_back({pair.left, pair.right, answer.labeler, wins});
+  }
+  return comparisons;
+}
+
 }  // namespace allot

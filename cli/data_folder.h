@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "lib/truth/answer_set.h"
 #include "lib/truth/numeric_answer_set.h"
+#include "lib/truth/pairwise.h"
 
 namespace allot {
 
@@ -88,6 +89,12 @@ absl::StatusOr<std::vector<GoldLabel>> ReadGold(const std::string& path,
 // The answers, grouped by task. kFailedPrecondition for the other kind.
 absl::StatusOr<AnswerSet> BuildAnswerSet(const DataFolder& data);
 absl::StatusOr<NumericAnswerSet> BuildNumericAnswerSet(const DataFolder& data);
+
+// The answers as comparisons of items: "left" and "right" name the winner, any
+// other answer is a tie; comparisons of an item with itself are left out.
+// kFailedPrecondition without pairs.csv, or where no answer is left or right.
+absl::StatusOr<std::vector<Comparison>> BuildComparisons(
+    const DataFolder& data);
 
 }  // namespace allot
 

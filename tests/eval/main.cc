@@ -7,20 +7,19 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "cli/aggregate.h"
 #include "cli/client.h"
 #include "cli/data_folder.h"
 #include "cli/text_table.h"
+#include "tests/eval/offline.h"
 #include "tests/eval/online.h"
+#include "tests/eval/result_tables.h"
 
 namespace allot {
 namespace {
@@ -28,7 +27,7 @@ namespace {
 struct Arguments {
   ClientOptions client;
   std::vector<std::string> folders;
-  std::vector<std::string> methods;
+  OfflineOptions offline;
   bool json = false;
   bool online = true;
   double seconds = 1e9;
@@ -83,13 +82,13 @@ class Evaluation {
               const Metrics& metrics) {
     for (const auto& [metric, value] : metrics) {
       if (arguments_.json) {
-        std::cout << nlohmann::json{{"set", set},
-                                    {"method", method},
-                                    {"metric", metric},
-                                    {"value", value}}
+        std::cout << nlohmann::ordered_json{{"set", set},
+                                            {"method", method},
+                                            {"metric", metric},
+                                            {"value", value}}
                   << '\n';
       }
-      values_[metric][set][method] = value;
+      measured_.Add(set, method, metric, value);
     }
     std::cout.flush();
   }
@@ -102,41 +101,27 @@ class Evaluation {
       Skip(set, absl::StrCat("cannot be read: ", data.status().message()));
       return;
     }
-    if (data->kind != AnswerKind::kCategorical) {
-      Skip(set, "measurements, not labels");
-      return;
-    }
-    if (data->classes.size() < 2) {
-      Skip(set, "all answers are the same");
-      return;
-    }
-    if (data->truth.empty()) {
-      Skip(set, "no truth to compare with");
-      return;
-    }
     if (isatty(STDERR_FILENO) != 0) std::cerr << set << "..." << std::flush;
-    Offline(set, *data);
-    if (arguments_.online) Online(set, *data);
+    Offline(set, *data, ReadTraits(folder, *data));
+    if (arguments_.online && data->kind == AnswerKind::kCategorical &&
+        data->classes.size() >= 2 && !data->truth.empty()) {
+      Online(set, *data);
+    }
     if (isatty(STDERR_FILENO) != 0) std::cerr << "\r\033[K" << std::flush;
   }
 
-  void Offline(const std::string& set, const DataFolder& data) {
-    const auto answers = BuildAnswerSet(data);
-    if (!answers.ok()) return;
-    for (const std::string& method : arguments_.methods) {
-      if (Elapsed() > arguments_.seconds) return;
-      const auto fit = FitMethod(
-          method, *answers, {},
-          static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
-      if (!fit.ok()) {
-        failed_ = true;
-        std::cerr << set << ": " << method << ": " << fit.status().message()
-                  << '\n';
-        continue;
-      }
-      const auto rules = EvaluatePosteriors(fit->posterior, data.truth);
-      if (!rules.ok()) continue;
-      Record(set, method, MetricsOf(*rules));
+  void Offline(const std::string& set, const DataFolder& data,
+               const FolderTraits& traits) {
+    Findings findings;
+    const absl::Status status =
+        EvaluateOffline(data, traits, arguments_.offline, findings);
+    for (const Measurement& m : findings.measurements) {
+      Record(set, m.method, {{m.metric, m.value}});
+    }
+    for (const std::string& note : findings.notes) Skip(set, note);
+    if (!status.ok()) {
+      failed_ = true;
+      Skip(set, absl::StrCat("failed: ", status.message()));
     }
   }
 
@@ -169,9 +154,7 @@ class Evaluation {
 
   void PrintTables() {
     if (!online_.empty()) PrintOnline();
-    PrintOffline("accuracy");
-    PrintOffline("ece");
-    PrintOffline("brier");
+    measured_.Print(std::cout);
     for (const auto& [set, reason] : skipped_) {
       std::cout << "not evaluated: " << set << ": " << reason << '\n';
     }
@@ -227,42 +210,6 @@ class Evaluation {
     std::cout << '\n';
   }
 
-  void PrintOffline(const std::string& metric) {
-    const auto& of_metric = values_[metric];
-    std::vector<std::string> columns = {absl::StrCat("SET (", metric, ")")};
-    for (const std::string& method : arguments_.methods) {
-      columns.push_back(">" + method);
-    }
-    TextTable table(columns);
-    std::map<std::string, std::pair<double, int>> means;
-    for (const auto& [set, by_method] : of_metric) {
-      std::vector<std::string> row = {set};
-      for (const std::string& method : arguments_.methods) {
-        const auto value = by_method.find(method);
-        if (value == by_method.end()) {
-          row.push_back("-");
-          continue;
-        }
-        row.push_back(FormatFixed(value->second, 4));
-        means[method].first += value->second;
-        ++means[method].second;
-      }
-      table.AddRow(std::move(row));
-    }
-    if (table.empty()) return;
-    std::vector<std::string> row = {"mean"};
-    for (const std::string& method : arguments_.methods) {
-      const auto& [sum, count] = means[method];
-      row.push_back(count == 0 ? "-" : FormatFixed(sum / count, 4));
-    }
-    table.AddRow(std::move(row));
-    if (metric == "accuracy") {
-      std::cout << "Offline, all answers at once, no truth told\n\n";
-    }
-    table.Print(std::cout);
-    std::cout << '\n';
-  }
-
   const Arguments& arguments_;
   Client client_;
   const std::chrono::steady_clock::time_point start_ =
@@ -270,9 +217,7 @@ class Evaluation {
   bool failed_ = false;
   std::vector<std::pair<std::string, std::string>> skipped_;
   std::vector<std::pair<std::string, OnlineResult>> online_;
-  // metric -> set -> method -> value
-  std::map<std::string, std::map<std::string, std::map<std::string, double>>>
-      values_;
+  ResultTables measured_;
 };
 
 int Main(int argc, char** argv) {
@@ -284,17 +229,27 @@ int Main(int argc, char** argv) {
       ->required();
   app.add_option("--server", arguments.client.server, "Where allotd listens")
       ->envname("ALLOT_SERVER");
-  app.add_option("--methods", arguments.methods, "Offline methods")
+  app.add_option("--methods", arguments.offline.methods,
+                 "Offline methods for classes")
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_flag("--json", arguments.json, "One JSON object a line");
   app.add_flag("!--offline-only", arguments.online, "Do without a server");
+  app.add_option("--gold-seeds", arguments.offline.gold_seeds,
+                 "Draws of 5% gold; 0 leaves the protocol out")
+      ->capture_default_str();
+  app.add_option("--replay-seeds", arguments.offline.replay_seeds,
+                 "Orders of the answers; 0 leaves the protocol out")
+      ->capture_default_str();
   app.add_option("--seconds", arguments.seconds,
                  "Begin no further set after so long");
   CLI11_PARSE(app, argc, argv);
-  if (arguments.methods.empty()) {
+  OfflineOptions& offline = arguments.offline;
+  offline.threads =
+      static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  if (offline.methods.empty()) {
     for (const absl::string_view method : AggregationMethods()) {
-      arguments.methods.emplace_back(method);
+      offline.methods.emplace_back(method);
     }
   }
   return Evaluation(arguments).Run();

@@ -4,6 +4,7 @@
 # folder of the programs, and gives $work, a folder that is removed at the end.
 set -euo pipefail
 : "${ALLOT_BIN:?is not set: the folder with allotd and allot}"
+ALLOT_BIN=$(cd "$ALLOT_BIN" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/allot-test.XXXXXX")
 allotd_pid=''
 
