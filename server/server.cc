@@ -181,7 +181,7 @@ void Server::Housekeep() {
 
 void Server::Refit() {
   constexpr std::chrono::milliseconds kLeastPause(200);
-  constexpr int kPausesPerFit = 9;
+  constexpr int kPausesPerFit = 3;
   std::chrono::nanoseconds pause = kLeastPause;
   while (true) {
     {

@@ -61,8 +61,8 @@ class Server {
   // health.
   void Housekeep();
   void DoChores();
-  // All the time: re-fits that are due, on a thread of their own, one part in
-  // ten of a core at most.
+  // All the time: re-fits that are due, on a thread of their own, a quarter
+  // of a core at most.
   void Refit();
 
   // Empty when ready, else why not.

@@ -13,8 +13,9 @@ namespace {
 
 // Pseudo tasks that pull each isotonic block to the line.
 constexpr double kShrinkage = 20;
-// Variance of the prior on the logarithm of the power.
+// The prior on the logarithm of the power: its mean makes the mean power 1.
 constexpr double kLogPowerVariance = 0.25;
+constexpr double kLogPowerMean = -kLogPowerVariance / 2;
 // Its grid, in logarithms.
 constexpr int kNumPowers = 33;
 constexpr double kFirstLogPower = -2.5;
@@ -54,7 +55,8 @@ class PowerPosterior {
     for (int g = 0; g < kNumPowers; ++g) {
       const double log_power = kFirstLogPower + kLogPowerStep * g;
       power_[g] = std::exp(log_power);
-      log_weight[g] = -log_power * log_power / (2 * kLogPowerVariance);
+      const double from_mean = log_power - kLogPowerMean;
+      log_weight[g] = -from_mean * from_mean / (2 * kLogPowerVariance);
       for (const Point& point : points) {
         const double x = power_[g] * std::min(point.raw, kMaxFittedLogit);
         log_weight[g] += point.correct * x - Softplus(x);

@@ -42,10 +42,10 @@ TEST(Calibration, IsTheIdentityUntilFitted) {
 TEST(Calibration, WithoutGoldClaimsLessThanTheModelButKeepsEvenOdds) {
   const CalibrationMap map = MustFit({});
   EXPECT_EQ(map.version(), 3);
-  EXPECT_NEAR(map.temperature(), 1, 0.01);
+  EXPECT_NEAR(map.temperature(), std::exp(0.125), 0.01);
   EXPECT_NEAR(map.Apply(0.5), 0.5, 1e-9);
-  for (const double c : {0.9, 0.95, 0.99}) EXPECT_LT(map.Apply(c), c);
-  EXPECT_GT(map.Apply(0.98), 0.95);
+  for (const double c : {0.6, 0.9, 0.95, 0.99}) EXPECT_LT(map.Apply(c), c);
+  EXPECT_GT(map.Apply(0.985), 0.95);
 }
 
 TEST(Calibration, LowersTheHeldOutLogLossOfAMiscalibratedModel) {
