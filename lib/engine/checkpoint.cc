@@ -4,19 +4,20 @@
 #include <zlib.h>
 
 #include <bit>
-#include <concepts>
 #include <cstring>
 #include <type_traits>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "lib/base/status_macros.h"
+#include "lib/engine/checkpoint_archive.h"
+#include "lib/engine/checkpoint_refit.h"
 
 namespace allot {
 
 static_assert(std::endian::native == std::endian::little);
 
-// One description of the format, walked by a Writer or a Reader: what is saved
+// One description of the format, walked by a writer or a reader: what is saved
 // and what is restored cannot drift apart.
 struct CheckpointAccess {
   template <typename Archive>
@@ -35,102 +36,9 @@ namespace {
 
 constexpr uint64_t kMagic = 0x32'30'74'6f'6c'6c'61;  // "allot02"
 
-template <typename T>
-concept Number = std::is_arithmetic_v<T>;
-
 uint32_t Checksum(absl::string_view bytes) {
   return static_cast<uint32_t>(
       crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
-class Writer {
- public:
-  static constexpr bool kReading = false;
-
-  template <Number T>
-  bool operator()(T& value) {
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof(value));
-    return true;
-  }
-  bool operator()(std::string& value) {
-    uint64_t size = value.size();
-    (*this)(size);
-    bytes_ += value;
-    return true;
-  }
-  template <typename T>
-  bool Size(const T& container, uint64_t& size) {
-    size = container.size();
-    return (*this)(size);
-  }
-  bool Raw(void* data, size_t size) {
-    bytes_.append(static_cast<const char*>(data), size);
-    return true;
-  }
-  std::string Take() && { return std::move(bytes_); }
-
- private:
-  std::string bytes_;
-};
-
-class Reader {
- public:
-  static constexpr bool kReading = true;
-
-  explicit Reader(absl::string_view bytes) : bytes_(bytes) {}
-
-  template <Number T>
-  bool operator()(T& value) {
-    return Raw(&value, sizeof(value));
-  }
-  bool operator()(std::string& value) {
-    uint64_t size = 0;
-    if (!(*this)(size) || size > bytes_.size()) return false;
-    value.assign(bytes_.data(), size);
-    bytes_.remove_prefix(size);
-    return true;
-  }
-  // Of a container to be filled; every element takes a byte at least, so a size
-  // that the bytes cannot hold is refused before anything is allocated.
-  template <typename T>
-  bool Size(const T&, uint64_t& size) {
-    return (*this)(size) && size <= bytes_.size();
-  }
-  bool Raw(void* data, size_t size) {
-    if (size > bytes_.size()) return false;
-    std::memcpy(data, bytes_.data(), size);
-    bytes_.remove_prefix(size);
-    return true;
-  }
-  bool done() const { return bytes_.empty(); }
-
- private:
-  absl::string_view bytes_;
-};
-
-template <typename A, typename T, typename Each>
-bool Items(A& archive, std::vector<T>& items, const Each& each) {
-  uint64_t size = 0;
-  if (!archive.Size(items, size)) return false;
-  if constexpr (A::kReading) items.resize(size);
-  for (T& item : items) {
-    if (!each(archive, item)) return false;
-  }
-  return true;
-}
-
-template <typename A, typename T>
-bool Plain(A& archive, std::vector<T>& items) {
-  return Items(archive, items, [](A& a, T& item) { return a(item); });
-}
-
-template <typename A, typename T>
-bool Maybe(A& a, std::optional<T>& value) {
-  bool present = value.has_value();
-  if (!a(present)) return false;
-  if (!present) return true;
-  if constexpr (A::kReading) value.emplace();
-  return a(*value);
 }
 
 template <typename A>
@@ -237,116 +145,6 @@ bool WalkLanes(A& a, RosterBlock& block) {
          a.Raw(block.time_factor.data(), n * sizeof(float)) &&
          a.Raw(block.answers.data(), n * sizeof(int64_t)) &&
          a.Raw(block.updated_unix_micros.data(), n * sizeof(int64_t));
-}
-
-template <typename A>
-bool Walk(A& a, WindowAnswer& answer) {
-  return a(answer.task) && a(answer.labeler) && a(answer.group) &&
-         a(answer.label) && a(answer.space);
-}
-
-template <typename A>
-bool WalkSpaces(A& a, std::vector<LabelSpace>& spaces) {
-  return Items(a, spaces, [](A& b, LabelSpace& space) {
-    return b(space.label_set) && b(space.num_classes) && b(space.answers) &&
-           Plain(b, space.loading_sum) && b(space.difficulty_sum);
-  });
-}
-
-template <typename A>
-bool WalkGold(A& a, std::vector<WindowGold>& gold) {
-  return Items(a, gold, [](A& b, WindowGold& label) {
-    return b(label.task) && b(label.label);
-  });
-}
-
-// `chunks` holds `in_window` answers.
-template <typename A, typename Chunks>
-bool WalkWindow(A& a, Chunks& chunks, int64_t& in_window) {
-  if (!a(in_window) || in_window < 0) return false;
-  for (int64_t i = 0; i < in_window; ++i) {
-    const auto at = static_cast<size_t>(i) % RefitCut::kChunk;
-    if constexpr (A::kReading) {
-      if (at == 0) chunks.push_back(std::make_shared<RefitCut::Chunk>());
-      if (!Walk(a, (*chunks.back())[at])) return false;
-    } else {
-      WindowAnswer copy =
-          (*chunks[static_cast<size_t>(i) / RefitCut::kChunk])[at];
-      if (!Walk(a, copy)) return false;
-    }
-  }
-  return true;
-}
-
-template <typename A>
-bool Walk(A& a, CalibrationMap& map) {
-  int64_t version = map.version();
-  double temperature = map.temperature();
-  std::vector<double> knots = map.knots();
-  if (!(a(version) && a(temperature) && Plain(a, knots))) return false;
-  if constexpr (A::kReading) {
-    auto restored =
-        CalibrationMap::Restore(version, temperature, std::move(knots));
-    if (!restored) return false;
-    map = *std::move(restored);
-  }
-  return true;
-}
-
-template <typename A>
-bool Walk(A& a, LabelModel& model) {
-  for (double& weight : model.level_weight) {
-    if (!a(weight)) return false;
-  }
-  if (!(a(model.num_classes) && a(model.has_matrices) &&
-        Plain(a, model.class_prior) && Plain(a, model.knowing) &&
-        Plain(a, model.accuracy) && Plain(a, model.habit) &&
-        Plain(a, model.matrix) && a(model.mean_knowing) &&
-        Plain(a, model.guess) && Plain(a, model.mean_habit) &&
-        Walk(a, model.calibration))) {
-    return false;
-  }
-  const auto k = static_cast<size_t>(model.num_classes);
-  const size_t slots = model.knowing.size();
-  const size_t cells = model.has_matrices ? k * k : 0;
-  return model.num_classes >= 2 && model.class_prior.size() == k &&
-         model.accuracy.size() == slots && model.habit.size() == slots * k &&
-         model.matrix.size() == slots * cells && model.mean_habit.size() == k &&
-         model.guess.size() == (model.has_matrices ? cells : k);
-}
-
-template <typename A>
-bool Walk(A& a, SpaceModel& space) {
-  if (!(a(space.label_set) && Walk(a, space.model) &&
-        Plain(a, space.slot_of_row) && Plain(a, space.loading) &&
-        a(space.difficulty) && a(space.mean_accuracy) && a(space.answers) &&
-        a(space.gold_tasks) && a(space.ece_before) && a(space.ece_after))) {
-    return false;
-  }
-  const auto slots = static_cast<int32_t>(space.model.knowing.size());
-  for (const int32_t slot : space.slot_of_row) {
-    if (slot < kNoSlot || slot >= slots) return false;
-  }
-  return true;
-}
-
-// Null if there is none.
-template <typename A>
-bool WalkModel(A& a, std::shared_ptr<const PoolModel>& model) {
-  bool present = model != nullptr;
-  if (!a(present)) return false;
-  if (!present) return true;
-  PoolModel copy;
-  if constexpr (!A::kReading) copy = *model;
-  if (!(a(copy.version) && a(copy.answers) &&
-        Items(a, copy.spaces,
-              [](A& b, SpaceModel& space) { return Walk(b, space); }))) {
-    return false;
-  }
-  if constexpr (A::kReading) {
-    model = std::make_shared<const PoolModel>(std::move(copy));
-  }
-  return true;
 }
 
 }  // namespace
@@ -523,7 +321,7 @@ void CheckpointAccess::Restore(PoolState& state) {
 }
 
 std::string SaveCheckpoint(const PoolState& state) {
-  Writer writer;
+  CheckpointWriter writer;
   // The walk is one for both ways; writing leaves the state as it is.
   CheckpointAccess::Walk(writer, const_cast<PoolState&>(state));
   std::string bytes = std::move(writer).Take();
@@ -540,7 +338,7 @@ absl::Status RestoreCheckpoint(absl::string_view bytes, PoolState& state) {
   if (sum != Checksum(bytes)) {
     return absl::DataLossError("checkpoint: bytes were damaged");
   }
-  Reader reader(bytes);
+  CheckpointReader reader(bytes);
   PoolState restored;
   if (!CheckpointAccess::Walk(reader, restored) || !reader.done()) {
     return absl::DataLossError("checkpoint: of another version, or cut short");

@@ -19,6 +19,7 @@
 #include "cli/text_table.h"
 #include "tests/eval/offline.h"
 #include "tests/eval/online.h"
+#include "tests/eval/online_report.h"
 #include "tests/eval/result_tables.h"
 
 namespace allot {
@@ -126,88 +127,34 @@ class Evaluation {
   }
 
   void Online(const std::string& set, const DataFolder& data) {
-    const auto result =
-        EvaluateOnline(client_, absl::StrCat("eval-", set), data, {});
-    if (!result.ok()) {
+    OnlineOptions gold;
+    gold.gold_share = OnlineReport::kGoldShare;
+    const std::string pool = absl::StrCat("eval-", set);
+    const auto without = EvaluateOnline(client_, pool, data, {});
+    const auto with_gold =
+        without.ok()
+            ? EvaluateOnline(client_, absl::StrCat(pool, "-gold"), data, gold)
+            : without;
+    if (!with_gold.ok()) {
       // A set without tasks to judge is no failure of the server.
-      if (result.status().code() != absl::StatusCode::kInvalidArgument) {
+      if (with_gold.status().code() != absl::StatusCode::kInvalidArgument) {
         failed_ = true;
       }
-      Skip(set, absl::StrCat("online: ", result.status().message()));
+      Skip(set, absl::StrCat("online: ", with_gold.status().message()));
       return;
     }
-    for (const auto& [method, of] :
-         {std::pair{"online/majority", &result->majority},
-          std::pair{"online/served", &result->served},
-          std::pair{"online/planned", &result->planned}}) {
-      Metrics metrics = MetricsOf(of->rules);
-      metrics.emplace_back("answers_per_task", of->answers_per_task);
-      Record(set, method, metrics);
+    for (const auto& [method, metric, value] :
+         online_.Add(set, *without, *with_gold)) {
+      Record(set, method, {{metric, value}});
     }
-    Record(set, "online/planned",
-           {{"cost_per_task", result->cost_per_task},
-            {"bits_per_answer", result->bits_per_answer},
-            {"accepted_share", result->accepted_share},
-            {"accepted_accuracy", result->accepted_accuracy}});
-    online_.push_back({set, *result});
   }
 
   void PrintTables() {
-    if (!online_.empty()) PrintOnline();
+    online_.Print(std::cout);
     measured_.Print(std::cout);
     for (const auto& [set, reason] : skipped_) {
       std::cout << "not evaluated: " << set << ": " << reason << '\n';
     }
-  }
-
-  void PrintOnline() {
-    std::cout << "Through the API: learned from half of the tasks, judged on "
-                 "the others (maj = majority vote\nover all answers, all = "
-                 "Score over all answers, plan = Allocate and Score until "
-                 "decided)\n\n";
-    TextTable table({"SET", ">TASKS", ">ACC maj", ">all", ">plan", ">ECE maj",
-                     ">all", ">plan", ">BRIER maj", ">all", ">plan", ">LOG maj",
-                     ">all", ">plan", ">COST maj", ">plan", ">BITS",
-                     ">ACCEPTED", ">RIGHT"});
-    std::vector<double> sums(18, 0);
-    const auto row_of = [](const OnlineResult& r) -> std::vector<double> {
-      return {static_cast<double>(r.judged_tasks),
-              r.majority.rules.accuracy,
-              r.served.rules.accuracy,
-              r.planned.rules.accuracy,
-              r.majority.rules.ece,
-              r.served.rules.ece,
-              r.planned.rules.ece,
-              r.majority.rules.brier,
-              r.served.rules.brier,
-              r.planned.rules.brier,
-              r.majority.rules.log_loss,
-              r.served.rules.log_loss,
-              r.planned.rules.log_loss,
-              r.majority.answers_per_task,
-              r.planned.answers_per_task,
-              r.bits_per_answer,
-              r.accepted_share,
-              r.accepted_accuracy};
-    };
-    const auto cells = [](const std::string& name,
-                          const std::vector<double>& values) {
-      std::vector<std::string> row = {name};
-      for (size_t i = 0; i < values.size(); ++i) {
-        const int digits = i == 0 ? 0 : i == 13 || i == 14 ? 1 : 3;
-        row.push_back(FormatFixed(values[i], digits));
-      }
-      return row;
-    };
-    for (const auto& [set, result] : online_) {
-      const std::vector<double> values = row_of(result);
-      for (size_t i = 0; i < values.size(); ++i) sums[i] += values[i];
-      table.AddRow(cells(set, values));
-    }
-    for (double& sum : sums) sum /= static_cast<double>(online_.size());
-    table.AddRow(cells("mean", sums));
-    table.Print(std::cout);
-    std::cout << '\n';
   }
 
   const Arguments& arguments_;
@@ -216,7 +163,7 @@ class Evaluation {
       std::chrono::steady_clock::now();
   bool failed_ = false;
   std::vector<std::pair<std::string, std::string>> skipped_;
-  std::vector<std::pair<std::string, OnlineResult>> online_;
+  OnlineReport online_;
   ResultTables measured_;
 };
 

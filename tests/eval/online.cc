@@ -3,15 +3,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <set>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/rng.h"
 #include "lib/base/status_macros.h"
+#include "lib/truth/calibration.h"
 
 namespace allot {
 namespace {
@@ -40,6 +43,7 @@ class OnlineEvaluation {
     ALLOT_RETURN_IF_ERROR(Learn());
     OnlineResult result;
     result.judged_tasks = static_cast<int64_t>(judged_.size());
+    result.gold_tasks = static_cast<int64_t>(gold_.size());
     ALLOT_ASSIGN_OR_RETURN(result.majority, Majority());
     ALLOT_ASSIGN_OR_RETURN(result.served, Served());
     ALLOT_RETURN_IF_ERROR(Plan(result));
@@ -71,12 +75,18 @@ class OnlineEvaluation {
     std::iota(order.begin(), order.end(), size_t{0});
     Rng rng(options_.seed);
     Shuffle(order, rng);
+    const auto known = static_cast<double>(data_.truth.size());
+    const auto gold_wanted =
+        static_cast<size_t>(std::llround(options_.gold_share * known));
     int64_t before = 0;
     for (const size_t task : order) {
       const bool first = 2 * before < total;
       before += static_cast<int64_t>(answers_[task].size());
       if (first) {
         learned_.push_back(task);
+        if (truth_[task] >= 0 && gold_.size() < gold_wanted) {
+          gold_.insert(task);
+        }
       } else if (truth_[task] >= 0 && judged_.size() < options_.max_judged) {
         judged_.push_back(task);
       }
@@ -137,6 +147,11 @@ class OnlineEvaluation {
   absl::Status Learn() {
     v1::ReportAnswersRequest request;
     for (const size_t task : learned_) {
+      if (gold_.contains(task)) {
+        v1::Task& told = *request.add_tasks();
+        told.set_task_id(data_.tasks[task]);
+        told.set_gold_label(truth_[task]);
+      }
       for (const auto& [labeler, label] : answers_[task]) {
         *request.add_answers() = MakeAnswer(task, labeler, label);
         if (request.answers_size() == kChunk) {
@@ -145,6 +160,39 @@ class OnlineEvaluation {
       }
     }
     return Report(request);
+  }
+
+  // Until the server has fitted what it was told.
+  absl::Status AwaitRefit() {
+    v1::GetPoolRequest request;
+    request.set_pool_id(pool_id_);
+    for (int i = 0; i < 6000; ++i) {
+      ALLOT_ASSIGN_OR_RETURN(
+          const auto response,
+          client_.Call(client_.pools(), &v1::PoolService::Stub::GetPool,
+                       request));
+      if (!response.stats().refit().pending()) return absl::OkStatus();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return absl::DeadlineExceededError("the re-fit took too long");
+  }
+
+  // See MethodResult::ece_floor.
+  double EceFloor(const MatrixF& posterior) const {
+    constexpr int kDraws = 40;
+    Rng rng(options_.seed);
+    std::vector<GoldOutcome> outcomes(static_cast<size_t>(posterior.rows()));
+    double sum = 0;
+    for (int draw = 0; draw < kDraws; ++draw) {
+      for (Eigen::Index row = 0; row < posterior.rows(); ++row) {
+        const double confidence =
+            std::clamp<double>(posterior.row(row).maxCoeff(), 0, 1);
+        outcomes[static_cast<size_t>(row)] = {confidence,
+                                              rng.Bernoulli(confidence)};
+      }
+      sum += ExpectedCalibrationError(outcomes);
+    }
+    return sum / kDraws;
   }
 
   absl::StatusOr<ScoringRules> Judge(const MatrixF& posterior) const {
@@ -182,6 +230,7 @@ class OnlineEvaluation {
     }
     MethodResult result;
     ALLOT_ASSIGN_OR_RETURN(result.rules, Judge(shares));
+    result.ece_floor = EceFloor(shares);
     // A vote share of 0 would make the log loss infinite: one vote is spread
     // over the classes first.
     ALLOT_ASSIGN_OR_RETURN(const ScoringRules spread, Judge(smoothed));
@@ -194,6 +243,7 @@ class OnlineEvaluation {
   // ones.
   absl::StatusOr<std::vector<v1::ScoreResult>> Score(
       const std::vector<size_t>& places, bool with_answers) {
+    ALLOT_RETURN_IF_ERROR(AwaitRefit());
     std::vector<v1::ScoreResult> results;
     v1::ScoreRequest request;
     request.set_pool_id(pool_id_);
@@ -239,6 +289,7 @@ class OnlineEvaluation {
     MatrixF posterior = Zeros();
     for (const size_t place : places) Store(results[place], place, posterior);
     MethodResult result;
+    result.ece_floor = EceFloor(posterior);
     ALLOT_ASSIGN_OR_RETURN(result.rules, Judge(posterior));
     result.answers_per_task = AnswersOnFile();
     return result;
@@ -340,21 +391,17 @@ class OnlineEvaluation {
                          OnlineResult& result) {
     const auto judged = static_cast<double>(judged_.size());
     ALLOT_ASSIGN_OR_RETURN(result.planned.rules, Judge(posterior));
+    result.planned.ece_floor = EceFloor(posterior);
     result.planned.answers_per_task = static_cast<double>(total) / judged;
     result.bits_per_answer /= static_cast<double>(std::max<int64_t>(1, total));
     result.cost_per_task /= kPrice * judged;
-    int64_t right = 0, count = 0;
     for (size_t i = 0; i < judged_.size(); ++i) {
       if (!accepted[i]) continue;
-      ++count;
+      ++result.accepted;
       Eigen::Index label = 0;
       posterior.row(static_cast<Eigen::Index>(i)).maxCoeff(&label);
-      right += label == truth_[judged_[i]] ? 1 : 0;
+      result.accepted_right += label == truth_[judged_[i]] ? 1 : 0;
     }
-    result.accepted_share = static_cast<double>(count) / judged;
-    result.accepted_accuracy =
-        count == 0 ? 0
-                   : static_cast<double>(right) / static_cast<double>(count);
     return absl::OkStatus();
   }
 
@@ -365,12 +412,25 @@ class OnlineEvaluation {
   std::vector<TaskAnswers> answers_;     // [tasks]
   std::vector<int32_t> truth_;           // [tasks], -1 if unknown
   std::vector<size_t> learned_;          // tasks of the first half
+  std::set<size_t> gold_;                // of these, whose truth is told
   std::vector<size_t> judged_;           // tasks of the second half
   std::map<std::string, size_t> place_;  // of a task among the judged
   std::vector<int> collected_;           // [judged] answers planned so far
 };
 
 }  // namespace
+
+Interval WilsonInterval(int64_t right, int64_t count) {
+  if (count == 0) return {};
+  constexpr double kZ = 1.959963984540054;
+  const auto n = static_cast<double>(count);
+  const double share = static_cast<double>(right) / n;
+  const double centre = share + kZ * kZ / (2 * n);
+  const double reach =
+      kZ * std::sqrt(share * (1 - share) / n + kZ * kZ / (4 * n * n));
+  const double scale = 1 + kZ * kZ / n;
+  return {(centre - reach) / scale, (centre + reach) / scale};
+}
 
 absl::StatusOr<OnlineResult> EvaluateOnline(Client& client,
                                             const std::string& pool_id,
