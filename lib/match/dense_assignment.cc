@@ -91,7 +91,7 @@ Start ReadMatrix(const DenseProblem& problem, int32_t flip,
     dense::FindNearestRaw(row, found, complete, start.least, start.most);
     dense::Lists<int64_t>& lists = start.lists;
     const size_t first = lists.kStride * i;
-    lists.size[i] = static_cast<int32_t>(found.column.size());
+    lists.size[i] = found.count;
     lists.near[i] = dense::WriteList<int32_t>(
         found, nullptr, &lists.column[first], &lists.cost[first]);
     lists.bound[i] = complete ? kNever<int64_t> : found.bound;

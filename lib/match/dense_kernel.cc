@@ -54,6 +54,13 @@ int32_t CollectAny(const RowView& row, const Value* price, Value floor,
                         kept, count);
 }
 
+template <typename Value>
+void MakeRoom(size_t cells, Found<Value>& found) {
+  if (found.column.size() >= cells) return;
+  found.column.resize(cells);
+  found.value.resize(cells);
+}
+
 // Keeps the `kListCapacity` least of `count` found cells, ties by the order of
 // finding, and returns the least value dropped.
 template <typename Value>
@@ -85,8 +92,7 @@ void Find(const RowView& row, const Value* price, int target,
                                      found.near, target, found.blocks);
   if constexpr (kRead == Read::kRaw) least = std::min(least, row_least);
   complete = threshold == kMost<Value>;
-  found.column.resize(kGather + 2 * kGroups);
-  found.value.resize(kGather + 2 * kGroups);
+  MakeRoom(kGather + 2 * kGroups, found);
   int count = 0;
   const int32_t ends[2] = {row.columns, row.start};
   const int32_t begins[2] = {row.start, 0};
@@ -106,8 +112,7 @@ void Find(const RowView& row, const Value* price, int target,
       if (dearest == std::numeric_limits<Value>::min()) {
         threshold = dearest;
         found.bound = dearest;
-        found.column.resize(count);
-        found.value.resize(count);
+        found.count = count;
         return;
       }
       threshold = dearest - 1;
@@ -118,8 +123,7 @@ void Find(const RowView& row, const Value* price, int target,
     found.bound = Cut(found, count);
     complete = false;
   }
-  found.column.resize(count);
-  found.value.resize(count);
+  found.count = count;
 }
 
 }  // namespace
@@ -173,8 +177,7 @@ void FindFrom(const RowView& row, const Price* price, Price floor,
   Price least;
   const Price threshold = Threshold<Read::kFloored>(
       row, price, floor, least, most, found.near, kLongTarget, found.blocks);
-  found.column.resize(row.columns + kGroups);
-  found.value.resize(row.columns + kGroups);
+  MakeRoom(row.columns + kGroups, found);
   int count = 0;
   CollectAny<Read::kFloored>(row, price, floor, threshold, 0, row.columns,
                              row.columns + 1, found.blocks.data(),
@@ -192,8 +195,7 @@ void FindFrom(const RowView& row, const Price* price, Price floor,
   } else {
     found.bound = threshold + 1;
   }
-  found.column.resize(count);
-  found.value.resize(count);
+  found.count = count;
 }
 
 template void FindNearest(const RowView&, const int32_t*, int, Found<int32_t>&);

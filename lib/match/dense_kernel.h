@@ -36,6 +36,9 @@ struct RowView {
 // Work space, kept between calls.
 template <typename Price>
 struct Found {
+  // The first `count` hold the cells found; they only ever grow, so that room
+  // is not filled with zeros each time.
+  int count = 0;
   std::vector<int32_t> column;
   std::vector<Price> value;  // Price included.
   std::vector<int32_t> order, blocks;

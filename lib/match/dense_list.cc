@@ -49,7 +49,7 @@ ALLOT_AVX2 BestTwo<int32_t> ListBestAvx2(const ListView<int32_t>& list,
 
 ALLOT_AVX2 int WriteListAvx2(const Found<int32_t>& found, const int32_t* price,
                              int32_t* column, int32_t* cost) {
-  const int size = static_cast<int>(found.column.size());
+  const int size = found.count;
   const __m256i near = _mm256_set1_epi32(found.near);
   const __m256i last = _mm256_set1_epi32(size);
   int count = 0, near_count = 0;
@@ -156,7 +156,7 @@ BestTwo<Price> ListBest(const ListView<Price>& list, const Price* price) {
 template <typename Price>
 int WriteList(const Found<Price>& found, const Price* price, int32_t* column,
               int32_t* cost) {
-  const int size = static_cast<int>(found.column.size());
+  const int size = found.count;
   int near = 0;
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<Price, int32_t>) {

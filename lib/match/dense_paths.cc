@@ -122,7 +122,7 @@ void Solver<Price>::DeepRead(int32_t i) {
   }
   ++work.deep_reads;
   FindFrom(Row(i), price.data(), bound, found_);
-  for (size_t k = 0; k < found_.column.size(); ++k)
+  for (int k = 0; k < found_.count; ++k)
     Relax(i, found_.column[k], base + found_.value[k]);
   row_bound_[i] = found_.bound;
   PushRest(i);

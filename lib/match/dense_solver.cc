@@ -27,7 +27,7 @@ void Solver<Price>::Refresh(int32_t i) {
   ++work.refreshes;
   FindNearest(Row(i), price.data(), list_target_, found_);
   const size_t first = Lists<Price>::kStride * i;
-  lists.size[i] = static_cast<int32_t>(found_.column.size());
+  lists.size[i] = found_.count;
   lists.near[i] =
       WriteList(found_, price.data(), &lists.column[first], &lists.cost[first]);
   lists.near_floor[i] =
