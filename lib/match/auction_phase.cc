@@ -2,6 +2,8 @@
 #include "lib/match/auction_phase.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstdio>
 
 #include "lib/match/kernels.h"
 
@@ -9,11 +11,9 @@ namespace allot {
 
 template <typename V>
 AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex& index)
-    : flow_(flow), index_(index), live_(flow.value) {
+    : flow_(flow), index_(index) {
   const Problem& problem = *flow.problem;
-  for (V& a : live_) {
-    if (a == 0) a = kBlocked<V>;
-  }
+  flow.EmptyAll();
   slot_edge_.assign(flow.slot_edge.size(), Flow<V>::kNone);
   open_.resize(flow.num_tasks());
   profit_.resize(flow.num_tasks());
@@ -43,7 +43,7 @@ void AuctionPhase<V>::Open() {
     const int32_t first = flow_.slot_begin[t], last = flow_.slot_begin[t + 1];
     if (first == last) continue;
     const int32_t begin = problem.offset[t];
-    TopReduced(flow_.labeler + begin, live_.data() + begin, flow_.price.data(),
+    TopReduced(flow_.labeler + begin, flow_.value.data() + begin, flow_.price.data(),
                problem.offset[t + 1] - begin, 1, top);
     const V next = std::max(V{0}, top.reduced[0]);
     open_[t] = 0;
@@ -56,11 +56,11 @@ void AuctionPhase<V>::Open() {
       if (flow_.reduced(e) >= next - epsilon_) {
         const int32_t l = flow_.labeler[e];
         bids_kept_[bid_begin_[l] + load_[l]++] = {
-            flow_.value[e] - next + epsilon_, s};
+            flow_.worth(e) - next + epsilon_, s};
         continue;
       }
       slot_edge_[s] = Flow<V>::kNone;
-      live_[e] = flow_.value[e];
+      flow_.value[e] += kHeld<V>;
       ++open_[t];
     }
     if (open_[t] > 0) queue_.push_back(t);
@@ -86,7 +86,7 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V level) {
     return;
   }
   slot_edge_[slot] = edge;
-  live_[edge] = kBlocked<V>;
+  flow_.value[edge] -= kHeld<V>;
   if (load_[l] < most) {
     hole = load_[l]++;
     while (hole > 0 && heap[(hole - 1) / 2].level > level) {
@@ -111,7 +111,7 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V level) {
   flow_.price[l] = heap[0].level;
   const int32_t task = flow_.slot_task[outbid];
   const int32_t lost = slot_edge_[outbid];
-  live_[lost] = flow_.value[lost];
+  flow_.value[lost] += kHeld<V>;
   slot_edge_[outbid] = Flow<V>::kNone;
   if (open_[task]++ == 0) queue_.push_back(task);
 }
@@ -125,7 +125,7 @@ void AuctionPhase<V>::BidFor(int32_t task) {
     // All open slots bid at once, each against the best that none of them gets.
     const int want = std::min(open_[task] + 1, kMostTop);
     Top<V> top;
-    TopReduced(flow_.labeler + begin, live_.data() + begin, flow_.price.data(),
+    TopReduced(flow_.labeler + begin, flow_.value.data() + begin, flow_.price.data(),
                end - begin, want, top);
     const V next = std::max(V{0}, top.reduced[want - 1]);
     int32_t slot = flow_.slot_begin[task];
@@ -174,9 +174,9 @@ void AuctionPhase<V>::Attract(int32_t labeler) {
     offers_.clear();
     for (int i = 0; i < found; ++i) {
       const int32_t e = index_.edge[begin + found_[i]];
-      if (live_[e] <= 0) continue;
+      if (flow_.value[e] <= 0) continue;
       const int32_t t = index_.task[begin + found_[i]];
-      offers_.push_back({live_[e] - profit_[t], e, t});
+      offers_.push_back({flow_.value[e] - profit_[t], e, t});
     }
     bids_ += found;
     if (least == epsilon_ || static_cast<int32_t>(offers_.size()) > room) break;
@@ -220,12 +220,12 @@ void AuctionPhase<V>::Attract(int32_t labeler) {
     const int32_t left = slot_edge_[worst];
     if (left != Flow<V>::kNone) {
       const int32_t from = flow_.labeler[left];
-      live_[left] = flow_.value[left];
+      flow_.value[left] += kHeld<V>;
       Drop(worst);
       if (flow_.price[from] > 0) queue_.push_back(from);
     }
     slot_edge_[worst] = offer.edge;
-    live_[offer.edge] = kBlocked<V>;
+    flow_.value[offer.edge] -= kHeld<V>;
     bids_kept_[bid_begin_[labeler] + load_[labeler]++] = {price, worst};
     profit_[offer.task] = Profit(offer.task);
   }
@@ -247,9 +247,17 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
                           SolveStats& stats) {
   epsilon_ = epsilon;
   bids_ = 0;
+  // What Finish() wrote is not ours to change.
+  flow_.EmptyAll();
+  if (finished_) Mark(-kHeld<V>);
+  finished_ = false;
   Open();
   bool in_time = true;
-  for (size_t head = 0; head < queue_.size(); ++head) {
+  static const size_t tail = getenv("TAIL") ? atoi(getenv("TAIL")) : 0;
+  static const bool vb = getenv("VB");
+  int64_t hist[8] = {};
+  for (size_t head = 0; head + tail < queue_.size(); ++head) {
+    if (vb) { size_t q = queue_.size() - head; ++hist[q <= 1 ? 0 : q <= 4 ? 1 : q <= 16 ? 2 : q <= 64 ? 3 : q <= 256 ? 4 : q <= 1024 ? 5 : 6]; }
     if (head % 64 == 0 && deadline.Passed()) {
       in_time = false;
       break;
@@ -259,24 +267,25 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
       head = 0;
     }
     // The rows lie all over memory: fetch one while working on another.
-    if (head + 2 < queue_.size()) {
-      const int32_t begin = flow_.problem->offset[queue_[head + 2]];
-      const int32_t end = flow_.problem->offset[queue_[head + 2] + 1];
+    if (head + 3 < queue_.size()) {
+      const int32_t begin = flow_.problem->offset[queue_[head + 3]];
+      const int32_t end = flow_.problem->offset[queue_[head + 3] + 1];
       for (int32_t e = begin; e < end && e < begin + 128; e += 16) {
-        __builtin_prefetch(&live_[e]);
+        __builtin_prefetch(&flow_.value[e]);
         __builtin_prefetch(&flow_.labeler[e]);
       }
     }
     BidFor(queue_[head]);
   }
   const int64_t forward = bids_;
+  if (vb) { for (auto h : hist) fprintf(stderr, "%ld ", (long)h); fprintf(stderr, " q left %ld\n", (long)0); }
   if (in_time) {
     queue_.clear();
     if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
     if (in_value_.empty()) {
       in_value_.resize(index_.edge.size());
       for (size_t i = 0; i < in_value_.size(); ++i) {
-        in_value_[i] = flow_.value[index_.edge[i]];
+        in_value_[i] = flow_.worth(index_.edge[i]);
       }
       int32_t most = 0;
       for (const int32_t degree : degree_) most = std::max(most, degree);
@@ -305,10 +314,19 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
 template <typename V>
 void AuctionPhase<V>::Finish() {
   flow_.EmptyAll();
+  Mark(kHeld<V>);
+  finished_ = true;
   for (size_t s = 0; s < slot_edge_.size(); ++s) {
     if (slot_edge_[s] != Flow<V>::kNone) {
       flow_.Fill(flow_.slot_task[s], slot_edge_[s]);
     }
+  }
+}
+
+template <typename V>
+void AuctionPhase<V>::Mark(V change) {
+  for (const int32_t e : slot_edge_) {
+    if (e != Flow<V>::kNone) flow_.value[e] += change;
   }
 }
 

@@ -47,14 +47,14 @@ class AuctionPhase {
   void Drop(int32_t slot);
   void Attract(int32_t labeler);
   V Profit(int32_t task) const;
+  void Mark(V change);
 
   Flow<V>& flow_;
   LabelerIndex& index_;
   V epsilon_ = 0;
   int64_t bids_ = 0;
+  bool finished_ = false;  // since the last bid
 
-  // a, but kBlocked while a slot holds the edge.
-  std::vector<V> live_;
   std::vector<int32_t> slot_edge_;  // [slots] or kNone
   std::vector<int32_t> open_;       // [tasks] slots without an edge
   // Bids that labeler l keeps: a heap, the lowest on top, of load_[l] entries

@@ -8,6 +8,7 @@
 
 #include "lib/match/certificate.h"
 #include "lib/match/kernels.h"
+#include "lib/match/value_kernels.h"
 
 namespace allot {
 
@@ -33,7 +34,7 @@ template <typename V>
 void Flow<V>::Link(int32_t slot, int32_t edge) {
   const int32_t l = labeler[edge];
   slot_edge[slot] = edge;
-  taken[edge] = 1;
+  value[edge] -= kHeld<V>;
   previous[slot] = kNone;
   next[slot] = first[l];
   if (first[l] != kNone) previous[first[l]] = slot;
@@ -45,7 +46,7 @@ template <typename V>
 void Flow<V>::Unlink(int32_t slot) {
   const int32_t edge = slot_edge[slot];
   const int32_t l = labeler[edge];
-  taken[edge] = 0;
+  value[edge] += kHeld<V>;
   if (previous[slot] != kNone) {
     next[previous[slot]] = next[slot];
   } else {
@@ -81,11 +82,36 @@ void Flow<V>::Move(int32_t slot, int32_t edge) {
 
 template <typename V>
 void Flow<V>::EmptyAll() {
+  for (int t = 0; t < num_tasks(); ++t) {
+    for (int32_t s = slot_begin[t]; s < slot_begin[t] + filled[t]; ++s) {
+      value[slot_edge[s]] += kHeld<V>;
+    }
+  }
   std::fill(filled.begin(), filled.end(), 0);
   std::fill(first.begin(), first.end(), kNone);
   std::fill(load.begin(), load.end(), 0);
-  std::fill(taken.begin(), taken.end(), uint8_t{0});
 }
+
+namespace {
+
+// Every term of the certificate is then a whole number of at most 2^29 quanta,
+// and their sum stays below 2^53.
+bool SumsExact(const Problem& problem, const ValueRange& range,
+               double quantum) {
+  if (!range.whole) return false;
+  int64_t terms = problem.num_slots();
+  for (const int32_t c : problem.capacity) {
+    terms += std::min(c, problem.num_tasks());
+  }
+  double penalty = 0;
+  for (const double p : problem.unfilled_penalty) {
+    if (p != std::nearbyint(p)) return false;
+    penalty = std::max(penalty, p);
+  }
+  return terms < (1 << 23) && penalty <= quantum * kMaxValue<int32_t>;
+}
+
+}  // namespace
 
 template <typename V>
 Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
@@ -100,6 +126,7 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
   exponent = std::max(exponent, std::numeric_limits<double>::min_exponent);
   if (range.largest_value == 0) exponent = 0;
   flow.quantum = std::ldexp(1.0, exponent);
+  flow.sums_exact = SumsExact(problem, range, flow.quantum);
   const double scale = std::ldexp(1.0, -exponent);
 
   const int num_tasks = problem.num_tasks();
@@ -118,12 +145,20 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
     const int32_t end = problem.offset[t + 1];
     int32_t usable = 0;
     V most = 0;
-    for (int32_t e = begin; e < end; ++e) {
-      const double scaled = (problem.utility[e] + penalty) * scale + 0.5;
-      const V a = static_cast<V>(scaled < 0 ? 0.0 : scaled);
-      flow.value[e] = a;
-      usable += a > 0;
-      most = a > most ? a : most;
+    if constexpr (sizeof(V) == sizeof(int32_t)) {
+      const Quantised row =
+          Quantise(problem.utility.data() + begin, end - begin, penalty, scale,
+                   flow.value.data() + begin);
+      usable = row.positive;
+      most = row.largest;
+    } else {
+      for (int32_t e = begin; e < end; ++e) {
+        const double scaled = (problem.utility[e] + penalty) * scale + 0.5;
+        const V a = static_cast<V>(scaled < 0 ? 0.0 : scaled);
+        flow.value[e] = a;
+        usable += a > 0;
+        most = a > most ? a : most;
+      }
     }
     if (!all_have_capacity) {
       for (int32_t e = begin; e < end; ++e) {
@@ -150,7 +185,6 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
   flow.previous.resize(slots);
   flow.first.assign(num_labelers, Flow<V>::kNone);
   flow.load.assign(num_labelers, 0);
-  flow.taken.assign(problem.num_edges(), 0);
   return flow;
 }
 
@@ -175,8 +209,7 @@ void FillFree(Flow<V>& flow) {
       int32_t best = Flow<V>::kNone;
       for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
         const int32_t l = flow.labeler[e];
-        if (flow.taken[e] || flow.value[e] == 0 ||
-            flow.load[l] >= problem.capacity[l]) {
+        if (flow.value[e] <= 0 || flow.load[l] >= problem.capacity[l]) {
           continue;
         }
         if (best == Flow<V>::kNone || flow.value[e] > flow.value[best]) {
@@ -204,27 +237,31 @@ int64_t IntegerGap(const Flow<V>& flow) {
               : std::min(kMost, gap + room * flow.price[l]);
   }
   std::vector<V> best;
-  Top<V> top;
   for (int t = 0; t < flow.num_tasks(); ++t) {
     const int32_t first = flow.slot_begin[t];
     const int32_t k = flow.slot_begin[t + 1] - first;
     if (k == 0) continue;
     const int32_t begin = problem.offset[t];
     const int32_t end = problem.offset[t + 1];
+    V least = flow.filled[t] < k ? V{0} : flow.largest;
+    V lowest = flow.largest;
+    for (int32_t s = first; s < first + flow.filled[t]; ++s) {
+      lowest = std::min(lowest, flow.reduced(flow.slot_edge[s]));
+    }
+    least = std::min(least, lowest);
+    const V free = LargestReduced(flow.labeler + begin,
+                                  flow.value.data() + begin, flow.price.data(),
+                                  end - begin).reduced;
+    if (lowest >= 0 && free <= least) continue;
+    // The slots are not the best: how much do they miss?
+    best.clear();
     int64_t missed = 0;
+    for (int32_t e = begin; e < end; ++e) best.push_back(flow.reduced(e));
+    std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
+                     std::greater<>());
+    for (int i = 0; i < k; ++i) missed += std::max(V{0}, best[i]);
     for (int32_t s = first; s < first + flow.filled[t]; ++s) {
       missed -= flow.reduced(flow.slot_edge[s]);
-    }
-    if (k <= kMostTop) {
-      TopReduced(flow.labeler + begin, flow.value.data() + begin,
-                 flow.price.data(), end - begin, k, top);
-      for (int i = 0; i < k; ++i) missed += std::max(V{0}, top.reduced[i]);
-    } else {
-      best.clear();
-      for (int32_t e = begin; e < end; ++e) best.push_back(flow.reduced(e));
-      std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
-                       std::greater<>());
-      for (int i = 0; i < k; ++i) missed += std::max(V{0}, best[i]);
     }
     gap = std::min(kMost, gap + missed);
   }
@@ -238,6 +275,7 @@ Assignment ToAssignment(const Flow<V>& flow) {
   a.quantum = flow.quantum;
   a.offset.resize(flow.num_tasks() + 1);
   a.task_price.resize(flow.num_tasks());
+  a.edge.reserve(flow.slot_edge.size());
   for (int t = 0; t < flow.num_tasks(); ++t) {
     V lowest = flow.largest;
     const int32_t begin = flow.slot_begin[t];
@@ -259,7 +297,11 @@ Assignment ToAssignment(const Flow<V>& flow) {
     a.labeler_price[l] = static_cast<double>(flow.price[l]) * flow.quantum;
   }
   a.objective = Objective(problem, a);
-  a.upper_bound = UpperBound(problem, a.labeler_price);
+  const int64_t integer_gap = IntegerGap(flow);
+  a.exact = integer_gap == 0;
+  a.upper_bound = flow.sums_exact
+                      ? a.objective + static_cast<double>(integer_gap) * flow.quantum
+                      : UpperBound(problem, a.labeler_price);
   a.gap = RelativeGap(a.objective, a.upper_bound);
   return a;
 }

@@ -25,9 +25,9 @@ void SuggestPrices(Flow<V>& flow) {
       const int32_t t = flow.slot_task[s];
       V second = 0;
       for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-        if (!flow.taken[e]) second = std::max(second, flow.value[e]);
+        second = std::max(second, flow.value[e]);
       }
-      const V gain = flow.value[flow.slot_edge[s]] - second;
+      const V gain = flow.worth(flow.slot_edge[s]) - second;
       lowest = std::min(lowest, std::max(V{0}, gain));
     }
     flow.price[l] = lowest;
@@ -59,12 +59,10 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
   }
   SuggestPrices(flow);
   Assignment best = ToAssignment(flow);
-  best.exact = IntegerGap(flow) == 0;
   const auto offer = [&](std::span<const double> price) {
     SetPrices(price, flow);
     Assignment other = ToAssignment(flow);
     if (other.upper_bound >= best.upper_bound) return;
-    other.exact = IntegerGap(flow) == 0;
     best = std::move(other);
   };
   offer({});

@@ -26,7 +26,11 @@ void Incumbent<V>::Offer(bool solved) {
   if (!any_) {
     any_ = true;
     best_ = std::move(offered);
-    best_.exact = IntegerGap(flow_) == 0;
+    return;
+  }
+  if (offered.exact) {
+    // Proven by this flow, whichever of several optima was kept.
+    best_ = std::move(offered);
     return;
   }
   if (offered.objective > best_.objective) {
@@ -40,11 +44,6 @@ void Incumbent<V>::Offer(bool solved) {
     best_.task_price.swap(offered.task_price);
     best_.upper_bound = offered.upper_bound;
     best_.exact = false;
-  }
-  if (IntegerGap(flow_) == 0) {
-    // Proven by this flow, whichever of several optima is kept.
-    best_ = ToAssignment(flow_);
-    best_.exact = true;
   }
   best_.gap = RelativeGap(best_.objective, best_.upper_bound);
 }

@@ -82,6 +82,8 @@ template <typename V>
 void Repair<V>::ContentTasks() {
   kept_ = flow_.slot_edge;
   const std::vector<int32_t> kept_count = flow_.filled;
+  all_free_ = std::all_of(flow_.price.begin(), flow_.price.end(),
+                          [](V p) { return p == 0; });
   flow_.EmptyAll();
   for (int t = 0; t < flow_.num_tasks(); ++t) {
     const int32_t k = flow_.room(t);
@@ -105,7 +107,8 @@ void Repair<V>::FillBest(int32_t task, int32_t k,
   const int32_t begin = problem.offset[task];
   Top<V> top;
   TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
-             flow_.price.data(), problem.offset[task + 1] - begin, k, top);
+             all_free_ ? nullptr : flow_.price.data(),
+             problem.offset[task + 1] - begin, k, top);
   const V least = std::max(V{0}, top.reduced[k - 1]);
   int32_t i = 0;
   for (; i < k && top.reduced[i] > least; ++i) {
@@ -117,7 +120,7 @@ void Repair<V>::FillBest(int32_t task, int32_t k,
   if (least == 0) return;
   for (; flow_.room(task) > 0; ++i) {
     const int32_t e = begin + top.index[i];
-    if (!flow_.taken[e]) flow_.Fill(task, e);
+    if (!flow_.taken(e)) flow_.Fill(task, e);
   }
 }
 
@@ -148,7 +151,6 @@ template <typename V>
 void Repair<V>::RaisePrices() {
   const Problem& problem = *flow_.problem;
   std::vector<int32_t> queue;
-  Top<V> top;
   for (int l = 0; l < flow_.num_labelers(); ++l) {
     if (flow_.load[l] > problem.capacity[l]) queue.push_back(l);
   }
@@ -164,25 +166,12 @@ void Repair<V>::RaisePrices() {
       const int32_t begin = problem.offset[t];
       V best = 0;
       int32_t to = Flow<V>::kNone;
-      if (flow_.filled[t] < kMostTop) {
-        // The best that is not taken is among the best filled[t] + 1.
-        TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
-                   flow_.price.data(), problem.offset[t + 1] - begin,
-                   flow_.filled[t] + 1, top);
-        for (int i = 0; i <= flow_.filled[t] && top.reduced[i] > 0; ++i) {
-          if (flow_.taken[begin + top.index[i]]) continue;
-          best = top.reduced[i];
-          to = begin + top.index[i];
-          break;
-        }
-      } else {
-        for (int32_t e = begin; e < problem.offset[t + 1]; ++e) {
-          const V r = flow_.reduced(e);
-          if (r > best && !flow_.taken[e]) {
-            best = r;
-            to = e;
-          }
-        }
+      const BestEdge<V> free =
+          LargestReduced(flow_.labeler + begin, flow_.value.data() + begin,
+                         flow_.price.data(), problem.offset[t + 1] - begin);
+      if (free.reduced > 0) {
+        best = free.reduced;
+        to = begin + free.index;
       }
       work -= problem.offset[t + 1] - problem.offset[t];
       leavers_.push_back({flow_.reduced(flow_.slot_edge[s]) - best, s, to});
@@ -260,10 +249,9 @@ bool Repair<V>::Relieve(int32_t source) {
         const int32_t e = begin + found_[i];
         const int32_t to = flow_.labeler[e];
         const V distance = base - flow_.reduced(e);
-        if (!flow_.taken[e]) best_free = std::max(best_free, base - distance);
-        if (distance >= shortest || flow_.taken[e] || flow_.value[e] == 0) {
-          continue;
-        }
+        if (flow_.taken(e)) continue;
+        best_free = std::max(best_free, base - distance);
+        if (distance >= shortest || flow_.value[e] == 0) continue;
         if (labeler_stamp_[to] == search_) {
           if (distance >= distance_[to]) continue;
         } else {
@@ -328,7 +316,7 @@ void Repair<V>::PrepareSupply() {
   if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
   in_value_.resize(index_.edge.size());
   for (size_t i = 0; i < in_value_.size(); ++i) {
-    in_value_[i] = flow_.value[index_.edge[i]];
+    in_value_[i] = flow_.worth(index_.edge[i]);
   }
   int32_t most = 0;
   for (int l = 0; l < flow_.num_labelers(); ++l) {
@@ -370,7 +358,7 @@ bool Repair<V>::Supply(int32_t source) {
                   flow_.price[l] - (shortest - label.distance), found_.data());
     for (int i = 0; i < found; ++i) {
       const int32_t e = index_.edge[begin + found_[i]];
-      if (flow_.taken[e] || flow_.value[e] == 0) continue;
+      if (flow_.value[e] <= 0) continue;
       const V base = label.distance - flow_.value[e] + flow_.price[l];
       const int32_t t = index_.task[begin + found_[i]];
       if (base + profit_[t] >= shortest) continue;

@@ -97,6 +97,7 @@ class Repair {
   RepairResult result_ = RepairResult::kOptimal;
   SolveStats* stats_ = nullptr;
   int64_t scans_ = 0;
+  bool all_free_ = false;  // every price is 0
 
   std::vector<Label> heap_;
   // Of the search under way; valid where the stamp is this search's.
