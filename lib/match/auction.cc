@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <utility>
+#include <cstdlib>
+#include <cstdio>
+static double Env(const char*n,double d){const char*v=getenv(n);return v?atof(v):d;}
 
 #include "lib/match/auction_phase.h"
 #include "lib/match/certificate.h"
@@ -13,22 +16,21 @@
 namespace allot {
 namespace {
 
-// The first as shares of the largest value, which is how far a price may have
-// to rise, the others of the spread of values. Measured on the families of
-// tests/bench: where labelers are scarce a small first epsilon is a price war
-// without end, where they are not a large one only makes work for reverse; and
-// below the last one shortest paths are quicker.
-constexpr double kFirstEpsilon = 2e-3;
-constexpr double kFirstEpsilonScarce = 0.1;
-constexpr double kFirstEpsilonWarm = 4e-5;
-constexpr double kLastEpsilon = 4e-6;
-constexpr double kShrink = 10;
-// Before each phase prices step back by so many of its epsilons, about twice
-// what the phase before may have overshot: rising again costs less than coming
-// down by reverse.
-constexpr double kStepBack = 20;
-// Demand beyond this share of the capacity counts as scarce.
-constexpr double kScarce = 0.97;
+// As shares of the spread of values, measured on the families of tests/bench. A
+// first epsilon much smaller is a price war without end where labelers are
+// scarce; below the last one shortest paths are quicker.
+constexpr double kFirstEpsilon = 0.3;
+const double kFirstEpsilonWarm = Env("FEW", 4e-5);
+constexpr double kLastEpsilon = 3e-5;
+constexpr double kShrink = 4;
+// Before each phase prices step back by so many of its epsilons, nearly twice
+// the one before, which they may have overshot by: rising again costs less than
+// coming down by reverse.
+constexpr double kStepBack = 7;
+// Contested slots, as a share of all and at least so many, up to which shortest
+// paths alone are quicker than an auction.
+constexpr double kFewContested = 0.05;
+constexpr int32_t kAlwaysFew = 200;
 
 template <typename V>
 V Spread(const Flow<V>& flow) {
@@ -37,16 +39,6 @@ V Spread(const Flow<V>& flow) {
     if (a > 0) least = std::min(least, a);
   }
   return flow.largest - least;
-}
-
-template <typename V>
-bool Scarce(const Flow<V>& flow) {
-  int64_t capacity = 0;
-  for (const int32_t c : flow.problem->capacity) {
-    capacity += std::min(c, flow.num_tasks());
-  }
-  return static_cast<double>(flow.slot_begin.back()) >
-         kScarce * static_cast<double>(capacity);
 }
 
 template <typename V>
@@ -72,7 +64,9 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
   if (options.try_repair_first) {
     // Often nothing, or little, is contested, or the prices are good already.
     RepairLimits limits{incumbent.deadline()};
-    limits.most_excess = std::max(64, flow.slot_begin.back() / 50);
+    limits.most_excess =
+        std::max(kAlwaysFew, static_cast<int32_t>(kFewContested *
+                                                  flow.slot_begin.back()));
     const RepairResult result = repair.Run(limits, stats);
     if (result != RepairResult::kCapped) {
       incumbent.Offer(result == RepairResult::kOptimal);
@@ -84,9 +78,7 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
   const V spread = Spread(flow);
   const bool warm = !options.warm_price.empty();
   const V last = ToEpsilon(kLastEpsilon, spread);
-  V epsilon = ToEpsilon(Scarce(flow) ? kFirstEpsilonScarce : kFirstEpsilon,
-                        flow.largest);
-  if (warm) epsilon = ToEpsilon(kFirstEpsilonWarm, flow.largest);
+  V epsilon = ToEpsilon(warm ? kFirstEpsilonWarm : kFirstEpsilon, spread);
   AuctionPhase<V> phase(flow, index);
   for (bool first = true;; first = false) {
     epsilon = std::max(epsilon, last);
@@ -103,6 +95,7 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
       incumbent.Offer(false);
       if (!in_time || incumbent.good_enough()) return finish();
     }
+    if(getenv("VB")) fprintf(stderr,"eps %ld bids %ld scan %ld\n",(long)epsilon,(long)stats.bids,(long)stats.scanned);
     if (epsilon == last) break;
     epsilon = static_cast<V>(static_cast<double>(epsilon) / kShrink);
   }

@@ -2,12 +2,16 @@
 #include "lib/match/auction_phase.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstdio>
 
 #include "lib/match/kernels.h"
 
 namespace allot {
+namespace {
+
+// How many bids before its turn a task's row is fetched.
+constexpr size_t kAhead = 4;
+
+}  // namespace
 
 template <typename V>
 AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex& index)
@@ -15,6 +19,7 @@ AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex& index)
   const Problem& problem = *flow.problem;
   flow.EmptyAll();
   slot_edge_.assign(flow.slot_edge.size(), Flow<V>::kNone);
+  slot_worth_.resize(flow.slot_edge.size());
   open_.resize(flow.num_tasks());
   profit_.resize(flow.num_tasks());
   degree_.assign(flow.num_labelers(), 0);
@@ -74,7 +79,7 @@ void AuctionPhase<V>::Open() {
 }
 
 template <typename V>
-void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V level) {
+void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V worth, V level) {
   const int32_t l = flow_.labeler[edge];
   const int32_t most = bid_begin_[l + 1] - bid_begin_[l];
   Bid* heap = bids_kept_.data() + bid_begin_[l];
@@ -86,7 +91,8 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V level) {
     return;
   }
   slot_edge_[slot] = edge;
-  flow_.value[edge] -= kHeld<V>;
+  slot_worth_[slot] = worth;
+  flow_.value[edge] = worth - kHeld<V>;
   if (load_[l] < most) {
     hole = load_[l]++;
     while (hole > 0 && heap[(hole - 1) / 2].level > level) {
@@ -111,7 +117,8 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V level) {
   flow_.price[l] = heap[0].level;
   const int32_t task = flow_.slot_task[outbid];
   const int32_t lost = slot_edge_[outbid];
-  flow_.value[lost] += kHeld<V>;
+  // Known, so that nobody waits for memory to be read.
+  flow_.value[lost] = slot_worth_[outbid];
   slot_edge_[outbid] = Flow<V>::kNone;
   if (open_[task]++ == 0) queue_.push_back(task);
 }
@@ -138,7 +145,8 @@ void AuctionPhase<V>::BidFor(int32_t task) {
       const int32_t e = begin + top.index[i];
       --open_[task];
       ++bids_;
-      Accept(slot, e, flow_.value[e] - next + epsilon_);
+      const V worth = top.reduced[i] + flow_.price[flow_.labeler[e]];
+      Accept(slot, e, worth, worth - next + epsilon_);
     }
   }
 }
@@ -225,6 +233,7 @@ void AuctionPhase<V>::Attract(int32_t labeler) {
       if (flow_.price[from] > 0) queue_.push_back(from);
     }
     slot_edge_[worst] = offer.edge;
+    slot_worth_[worst] = flow_.value[offer.edge];
     flow_.value[offer.edge] -= kHeld<V>;
     bids_kept_[bid_begin_[labeler] + load_[labeler]++] = {price, worst};
     profit_[offer.task] = Profit(offer.task);
@@ -266,14 +275,8 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
       queue_.erase(queue_.begin(), queue_.begin() + head);
       head = 0;
     }
-    // The rows lie all over memory: fetch one while working on another.
-    if (head + 3 < queue_.size()) {
-      const int32_t begin = flow_.problem->offset[queue_[head + 3]];
-      const int32_t end = flow_.problem->offset[queue_[head + 3] + 1];
-      for (int32_t e = begin; e < end && e < begin + 128; e += 16) {
-        __builtin_prefetch(&flow_.value[e]);
-        __builtin_prefetch(&flow_.labeler[e]);
-      }
+    if (head + kAhead < queue_.size()) {
+      flow_.PrefetchRow(queue_[head + kAhead]);
     }
     BidFor(queue_[head]);
   }

@@ -43,7 +43,7 @@ class AuctionPhase {
 
   void Open();
   void BidFor(int32_t task);
-  void Accept(int32_t slot, int32_t edge, V level);
+  void Accept(int32_t slot, int32_t edge, V worth, V level);
   void Drop(int32_t slot);
   void Attract(int32_t labeler);
   V Profit(int32_t task) const;
@@ -56,6 +56,7 @@ class AuctionPhase {
   bool finished_ = false;  // since the last bid
 
   std::vector<int32_t> slot_edge_;  // [slots] or kNone
+  std::vector<V> slot_worth_;       // [slots] a of slot_edge_
   std::vector<int32_t> open_;       // [tasks] slots without an edge
   // Bids that labeler l keeps: a heap, the lowest on top, of load_[l] entries
   // from bid_begin_[l].

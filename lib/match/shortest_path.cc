@@ -162,6 +162,9 @@ void Repair<V>::RaisePrices() {
     if (OutOfLimits()) return;
     leavers_.clear();
     for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
+      if (flow_.next[s] != Flow<V>::kNone) {
+        flow_.PrefetchRow(flow_.slot_task[flow_.next[s]]);
+      }
       const int32_t t = flow_.slot_task[s];
       const int32_t begin = problem.offset[t];
       V best = 0;
@@ -227,6 +230,9 @@ bool Repair<V>::Relieve(int32_t source) {
     tree_.push_back(l);
     if (OutOfLimits()) return false;
     for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
+      if (flow_.next[s] != Flow<V>::kNone) {
+        flow_.PrefetchRow(flow_.slot_task[flow_.next[s]]);
+      }
       const int32_t t = flow_.slot_task[s];
       const V base = label.distance + flow_.reduced(flow_.slot_edge[s]);
       // A task reached before at no more than this has nothing new to offer.
@@ -265,6 +271,9 @@ bool Repair<V>::Relieve(int32_t source) {
           shortest = distance;
           end_labeler = to;
         } else {
+          if (flow_.first[to] != Flow<V>::kNone) {
+            flow_.PrefetchRow(flow_.slot_task[flow_.first[to]]);
+          }
           Push(distance, to);
         }
       }
