@@ -31,6 +31,8 @@ constexpr double kStepBack = 7;
 // paths alone are quicker than an auction.
 constexpr double kFewContested = 0.05;
 constexpr int32_t kAlwaysFew = 200;
+// Warm prices of less capacity than this share of the slots are ignored.
+constexpr double kUncontested = 0.35;
 
 template <typename V>
 V Spread(const Flow<V>& flow) {
@@ -39,6 +41,17 @@ V Spread(const Flow<V>& flow) {
     if (a > 0) least = std::min(least, a);
   }
   return flow.largest - least;
+}
+
+// Whether so few slots went to labelers with a price that starting anew is
+// quicker: prices that have to come down need the edges by labeler.
+bool Uncontested(const Problem& problem, std::span<const double> price) {
+  int64_t priced = 0;
+  for (size_t l = 0; l < price.size(); ++l) {
+    if (price[l] > 0) priced += std::min(problem.capacity[l], problem.num_tasks());
+  }
+  return static_cast<double>(priced) <
+         kUncontested * static_cast<double>(problem.num_slots());
 }
 
 template <typename V>
@@ -50,7 +63,10 @@ template <typename V>
 Assignment Solve(const Problem& problem, const ValueRange& range,
                  const AuctionOptions& options) {
   Flow<V> flow = MakeFlow<V>(problem, range);
-  SetPrices(options.warm_price, flow);
+  const bool warm = !options.warm_price.empty() &&
+                    !(options.try_repair_first &&
+                      Uncontested(problem, options.warm_price));
+  if (warm) SetPrices(options.warm_price, flow);
   LabelerIndex index;
   SolveStats stats;
   Repair<V> repair(flow, index);
@@ -76,7 +92,6 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
     }
   }
   const V spread = Spread(flow);
-  const bool warm = !options.warm_price.empty();
   const V last = ToEpsilon(kLastEpsilon, spread);
   V epsilon = ToEpsilon(warm ? kFirstEpsilonWarm : kFirstEpsilon, spread);
   AuctionPhase<V> phase(flow, index);

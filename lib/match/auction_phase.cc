@@ -18,8 +18,8 @@ AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex& index)
     : flow_(flow), index_(index) {
   const Problem& problem = *flow.problem;
   flow.EmptyAll();
-  slot_edge_.assign(flow.slot_edge.size(), Flow<V>::kNone);
-  slot_worth_.resize(flow.slot_edge.size());
+  slot_edge_.assign(flow.slots.size(), Flow<V>::kNone);
+  slot_worth_.resize(flow.slots.size());
   open_.resize(flow.num_tasks());
   profit_.resize(flow.num_tasks());
   degree_.assign(flow.num_labelers(), 0);
@@ -87,7 +87,7 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V worth, V level) {
   if (load_[l] == most && heap[0].level >= level) {
     // Kept from an earlier phase at better levels: no place for this bid.
     flow_.price[l] = level;
-    ++open_[flow_.slot_task[slot]];
+    ++open_[flow_.slots[slot].task];
     return;
   }
   slot_edge_[slot] = edge;
@@ -115,7 +115,7 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V worth, V level) {
   }
   heap[hole] = {level, slot};
   flow_.price[l] = heap[0].level;
-  const int32_t task = flow_.slot_task[outbid];
+  const int32_t task = flow_.slots[outbid].task;
   const int32_t lost = slot_edge_[outbid];
   // Known, so that nobody waits for memory to be read.
   flow_.value[lost] = slot_worth_[outbid];
@@ -205,7 +205,7 @@ void AuctionPhase<V>::Attract(int32_t labeler) {
     price = lowered;
     const Bid* kept = &bids_kept_[bid_begin_[labeler]];
     for (int32_t i = 0; i < load_[labeler]; ++i) {
-      const int32_t t = flow_.slot_task[kept[i].slot];
+      const int32_t t = flow_.slots[kept[i].slot].task;
       profit_[t] = Profit(t);
     }
   }
@@ -321,7 +321,7 @@ void AuctionPhase<V>::Finish() {
   finished_ = true;
   for (size_t s = 0; s < slot_edge_.size(); ++s) {
     if (slot_edge_[s] != Flow<V>::kNone) {
-      flow_.Fill(flow_.slot_task[s], slot_edge_[s]);
+      flow_.Fill(flow_.slots[s].task, slot_edge_[s]);
     }
   }
 }

@@ -33,26 +33,27 @@ bool FitsInt32(const ValueRange& range) {
 template <typename V>
 void Flow<V>::Link(int32_t slot, int32_t edge) {
   const int32_t l = labeler[edge];
-  slot_edge[slot] = edge;
+  slots[slot].edge = edge;
+  slots[slot].worth = value[edge];
   value[edge] -= kHeld<V>;
-  previous[slot] = kNone;
-  next[slot] = first[l];
-  if (first[l] != kNone) previous[first[l]] = slot;
+  slots[slot].previous = kNone;
+  slots[slot].next = first[l];
+  if (first[l] != kNone) slots[first[l]].previous = slot;
   first[l] = slot;
   ++load[l];
 }
 
 template <typename V>
 void Flow<V>::Unlink(int32_t slot) {
-  const int32_t edge = slot_edge[slot];
+  const int32_t edge = slots[slot].edge;
   const int32_t l = labeler[edge];
-  value[edge] += kHeld<V>;
-  if (previous[slot] != kNone) {
-    next[previous[slot]] = next[slot];
+  value[edge] = slots[slot].worth;
+  if (slots[slot].previous != kNone) {
+    slots[slots[slot].previous].next = slots[slot].next;
   } else {
-    first[l] = next[slot];
+    first[l] = slots[slot].next;
   }
-  if (next[slot] != kNone) previous[next[slot]] = previous[slot];
+  if (slots[slot].next != kNone) slots[slots[slot].next].previous = slots[slot].previous;
   --load[l];
 }
 
@@ -64,9 +65,9 @@ void Flow<V>::Fill(int task, int32_t edge) {
 
 template <typename V>
 void Flow<V>::Empty(int32_t slot) {
-  const int32_t task = slot_task[slot];
+  const int32_t task = slots[slot].task;
   const int32_t last = slot_begin[task] + --filled[task];
-  const int32_t last_edge = slot_edge[last];
+  const int32_t last_edge = slots[last].edge;
   Unlink(slot);
   if (slot != last) {
     Unlink(last);
@@ -84,7 +85,7 @@ template <typename V>
 void Flow<V>::EmptyAll() {
   for (int t = 0; t < num_tasks(); ++t) {
     for (int32_t s = slot_begin[t]; s < slot_begin[t] + filled[t]; ++s) {
-      value[slot_edge[s]] += kHeld<V>;
+      value[slots[s].edge] = slots[s].worth;
     }
   }
   std::fill(filled.begin(), filled.end(), 0);
@@ -175,14 +176,12 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
   const int32_t slots = flow.slot_begin[num_tasks];
   flow.price.assign(num_labelers, 0);
   flow.filled.assign(num_tasks, 0);
-  flow.slot_edge.resize(slots);
-  flow.slot_task.resize(slots);
+  flow.slots.resize(slots);
   for (int t = 0; t < num_tasks; ++t) {
-    std::fill(flow.slot_task.begin() + flow.slot_begin[t],
-              flow.slot_task.begin() + flow.slot_begin[t + 1], t);
+    for (int32_t s = flow.slot_begin[t]; s < flow.slot_begin[t + 1]; ++s) {
+      flow.slots[s].task = t;
+    }
   }
-  flow.next.resize(slots);
-  flow.previous.resize(slots);
   flow.first.assign(num_labelers, Flow<V>::kNone);
   flow.load.assign(num_labelers, 0);
   return flow;
@@ -246,7 +245,7 @@ int64_t IntegerGap(const Flow<V>& flow) {
     V least = flow.filled[t] < k ? V{0} : flow.largest;
     V lowest = flow.largest;
     for (int32_t s = first; s < first + flow.filled[t]; ++s) {
-      lowest = std::min(lowest, flow.reduced(flow.slot_edge[s]));
+      lowest = std::min(lowest, flow.slot_reduced(s));
     }
     least = std::min(least, lowest);
     const V free = LargestReduced(flow.labeler + begin,
@@ -261,7 +260,7 @@ int64_t IntegerGap(const Flow<V>& flow) {
                      std::greater<>());
     for (int i = 0; i < k; ++i) missed += std::max(V{0}, best[i]);
     for (int32_t s = first; s < first + flow.filled[t]; ++s) {
-      missed -= flow.reduced(flow.slot_edge[s]);
+      missed -= flow.slot_reduced(s);
     }
     gap = std::min(kMost, gap + missed);
   }
@@ -275,14 +274,14 @@ Assignment ToAssignment(const Flow<V>& flow) {
   a.quantum = flow.quantum;
   a.offset.resize(flow.num_tasks() + 1);
   a.task_price.resize(flow.num_tasks());
-  a.edge.reserve(flow.slot_edge.size());
+  a.edge.reserve(flow.slots.size());
   for (int t = 0; t < flow.num_tasks(); ++t) {
     V lowest = flow.largest;
     const int32_t begin = flow.slot_begin[t];
     for (int32_t s = begin; s < begin + flow.filled[t]; ++s) {
-      const int32_t e = flow.slot_edge[s];
+      const int32_t e = flow.slots[s].edge;
       a.edge.push_back(e);
-      lowest = std::min(lowest, flow.reduced(flow.slot_edge[s]));
+      lowest = std::min(lowest, flow.slot_reduced(s));
     }
     std::sort(a.edge.begin() + a.offset[t], a.edge.end());
     a.offset[t + 1] = static_cast<int32_t>(a.edge.size());

@@ -62,11 +62,14 @@ struct Flow {
   // filled[t] hold an edge. A task has at most as many slots as edges.
   std::vector<int32_t> slot_begin;  // [tasks + 1]
   std::vector<int32_t> filled;      // [tasks]
-  std::vector<int32_t> slot_edge;   // [slots]
-  std::vector<int32_t> slot_task;   // [slots]
-  // The slots that each labeler serves, as doubly linked lists.
-  std::vector<int32_t> next, previous;  // [slots]
-  std::vector<int32_t> first;           // [labelers]
+  struct Slot {
+    int32_t task;
+    int32_t edge;             // these, where filled
+    V worth;                  // a of the edge
+    int32_t next, previous;   // of the slots that its labeler serves
+  };
+  std::vector<Slot> slots;
+  std::vector<int32_t> first;       // [labelers] the first slot, or kNone
   std::vector<int32_t> load;            // [labelers]
 
   int num_tasks() const { return problem->num_tasks(); }
@@ -78,6 +81,9 @@ struct Flow {
   // a, taken or not.
   V worth(int32_t edge) const {
     return value[edge] + (value[edge] < 0 ? kHeld<V> : 0);
+  }
+  V slot_reduced(int32_t slot) const {
+    return slots[slot].worth - price[labeler[slots[slot].edge]];
   }
   V reduced(int32_t edge) const { return worth(edge) - price[labeler[edge]]; }
 

@@ -11,14 +11,8 @@ template <typename V>
 Repair<V>::Repair(Flow<V>& flow, LabelerIndex& index)
     : flow_(flow),
       index_(index),
-      labeler_stamp_(flow.num_labelers(), 0),
-      task_stamp_(flow.num_tasks(), 0),
-      distance_(flow.num_labelers()),
-      task_distance_(flow.num_tasks()),
-      best_free_(flow.num_tasks()),
-      settled_(flow.num_labelers()),
-      via_slot_(flow.num_labelers()),
-      via_edge_(flow.num_labelers()) {
+      node_(flow.num_labelers()),
+      seen_(flow.num_tasks()) {
   int32_t most = 0;
   for (int t = 0; t < flow.num_tasks(); ++t) {
     most =
@@ -80,7 +74,8 @@ bool Repair<V>::OutOfLimits() {
 
 template <typename V>
 void Repair<V>::ContentTasks() {
-  kept_ = flow_.slot_edge;
+  kept_.resize(flow_.slots.size());
+  for (size_t s = 0; s < kept_.size(); ++s) kept_[s] = flow_.slots[s].edge;
   const std::vector<int32_t> kept_count = flow_.filled;
   all_free_ = std::all_of(flow_.price.begin(), flow_.price.end(),
                           [](V p) { return p == 0; });
@@ -161,11 +156,11 @@ void Repair<V>::RaisePrices() {
     if (excess <= 0) continue;
     if (OutOfLimits()) return;
     leavers_.clear();
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
-      if (flow_.next[s] != Flow<V>::kNone) {
-        flow_.PrefetchRow(flow_.slot_task[flow_.next[s]]);
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.slots[s].next) {
+      if (flow_.slots[s].next != Flow<V>::kNone) {
+        flow_.PrefetchRow(flow_.slots[flow_.slots[s].next].task);
       }
-      const int32_t t = flow_.slot_task[s];
+      const int32_t t = flow_.slots[s].task;
       const int32_t begin = problem.offset[t];
       V best = 0;
       int32_t to = Flow<V>::kNone;
@@ -177,7 +172,7 @@ void Repair<V>::RaisePrices() {
         to = begin + free.index;
       }
       work -= problem.offset[t + 1] - problem.offset[t];
-      leavers_.push_back({flow_.reduced(flow_.slot_edge[s]) - best, s, to});
+      leavers_.push_back({flow_.slot_reduced(s) - best, s, to});
     }
     std::nth_element(leavers_.begin(), leavers_.begin() + (excess - 1),
                      leavers_.end(), [](const Leaver& x, const Leaver& y) {
@@ -205,8 +200,8 @@ void Repair<V>::RaisePrices() {
 // The slot is about to let its edge go.
 template <typename V>
 void Repair<V>::NoteFreed(int32_t slot) {
-  V& best = best_free_[flow_.slot_task[slot]];
-  best = std::max(best, flow_.reduced(flow_.slot_edge[slot]));
+  V& best = seen_[flow_.slots[slot].task].best_free;
+  best = std::max(best, flow_.slot_reduced(slot));
 }
 
 // Frees one slot of an overloaded labeler.
@@ -217,34 +212,34 @@ bool Repair<V>::Relieve(int32_t source) {
   V shortest = flow_.largest + 1;
   int32_t end_labeler = Flow<V>::kNone;  // kNone: end_slot is left empty
   int32_t end_slot = Flow<V>::kNone;
-  labeler_stamp_[source] = search_;
-  settled_[source] = 0;
-  distance_[source] = 0;
+  node_[source].search = search_;
+  node_[source].settled = 0;
+  node_[source].distance = 0;
   Push(0, source);
   while (!heap_.empty()) {
     const Label label = Pop();
     if (label.distance >= shortest) break;
     const int32_t l = label.labeler;
-    if (settled_[l] || label.distance != distance_[l]) continue;
-    settled_[l] = 1;
+    if (node_[l].settled || label.distance != node_[l].distance) continue;
+    node_[l].settled = 1;
     tree_.push_back(l);
     if (OutOfLimits()) return false;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
-      if (flow_.next[s] != Flow<V>::kNone) {
-        flow_.PrefetchRow(flow_.slot_task[flow_.next[s]]);
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.slots[s].next) {
+      if (flow_.slots[s].next != Flow<V>::kNone) {
+        flow_.PrefetchRow(flow_.slots[flow_.slots[s].next].task);
       }
-      const int32_t t = flow_.slot_task[s];
-      const V base = label.distance + flow_.reduced(flow_.slot_edge[s]);
+      const int32_t t = flow_.slots[s].task;
+      const V base = label.distance + flow_.slot_reduced(s);
       // A task reached before at no more than this has nothing new to offer.
-      if (task_stamp_[t] == search_ && task_distance_[t] <= base) continue;
-      task_stamp_[t] = search_;
-      task_distance_[t] = base;
+      if (seen_[t].search == search_ && seen_[t].distance <= base) continue;
+      seen_[t].search = search_;
+      seen_[t].distance = base;
       if (base < shortest) {
         shortest = base;
         end_slot = s;
         end_labeler = Flow<V>::kNone;
       }
-      if (base - best_free_[t] >= shortest) continue;
+      if (base - seen_[t].best_free >= shortest) continue;
       // What can beat the shortest path known; it may shrink meanwhile.
       const int32_t begin = problem.offset[t];
       const int found = FindAbove(
@@ -258,35 +253,35 @@ bool Repair<V>::Relieve(int32_t source) {
         if (flow_.taken(e)) continue;
         best_free = std::max(best_free, base - distance);
         if (distance >= shortest || flow_.value[e] == 0) continue;
-        if (labeler_stamp_[to] == search_) {
-          if (distance >= distance_[to]) continue;
+        if (node_[to].search == search_) {
+          if (distance >= node_[to].distance) continue;
         } else {
-          labeler_stamp_[to] = search_;
-          settled_[to] = 0;
+          node_[to].search = search_;
+          node_[to].settled = 0;
         }
-        distance_[to] = distance;
-        via_slot_[to] = s;
-        via_edge_[to] = e;
+        node_[to].distance = distance;
+        node_[to].via_slot = s;
+        node_[to].via_edge = e;
         if (flow_.load[to] < problem.capacity[to]) {
           shortest = distance;
           end_labeler = to;
         } else {
           if (flow_.first[to] != Flow<V>::kNone) {
-            flow_.PrefetchRow(flow_.slot_task[flow_.first[to]]);
+            flow_.PrefetchRow(flow_.slots[flow_.first[to]].task);
           }
           Push(distance, to);
         }
       }
-      best_free_[t] = best_free;
+      seen_[t].best_free = best_free;
     }
   }
   for (const int32_t l : tree_) {
-    if (distance_[l] < shortest) flow_.price[l] += shortest - distance_[l];
+    if (node_[l].distance < shortest) flow_.price[l] += shortest - node_[l].distance;
   }
   ++stats_->augmentations;
   int32_t from;
   if (end_labeler == Flow<V>::kNone) {
-    from = flow_.labeler[flow_.slot_edge[end_slot]];
+    from = flow_.labeler[flow_.slots[end_slot].edge];
   } else {
     from = end_labeler;
   }
@@ -295,10 +290,10 @@ bool Repair<V>::Relieve(int32_t source) {
   const bool empties = end_labeler == Flow<V>::kNone;
   const int32_t emptied = end_slot;
   while (from != source) {
-    const int32_t slot = via_slot_[from];
-    const int32_t parent = flow_.labeler[flow_.slot_edge[slot]];
+    const int32_t slot = node_[from].via_slot;
+    const int32_t parent = flow_.labeler[flow_.slots[slot].edge];
     NoteFreed(slot);
-    flow_.Move(slot, via_edge_[from]);
+    flow_.Move(slot, node_[from].via_edge);
     from = parent;
   }
   if (empties) {
@@ -315,7 +310,7 @@ V Repair<V>::Profit(int32_t task) const {
   V profit = flow_.largest;
   for (int32_t s = flow_.slot_begin[task]; s < flow_.slot_begin[task + 1];
        ++s) {
-    profit = std::min(profit, flow_.reduced(flow_.slot_edge[s]));
+    profit = std::min(profit, flow_.slot_reduced(s));
   }
   return profit;
 }
@@ -346,16 +341,16 @@ bool Repair<V>::Supply(int32_t source) {
   int32_t end_labeler = source;       // who gives up a slot
   int32_t end_edge = Flow<V>::kNone;  // or: the edge that fills an empty slot
   int32_t end_task = Flow<V>::kNone;
-  labeler_stamp_[source] = search_;
-  settled_[source] = 0;
-  distance_[source] = 0;
+  node_[source].search = search_;
+  node_[source].settled = 0;
+  node_[source].distance = 0;
   Push(0, source);
   while (!heap_.empty()) {
     const Label label = Pop();
     if (label.distance >= shortest) break;
     const int32_t l = label.labeler;
-    if (settled_[l] || label.distance != distance_[l]) continue;
-    settled_[l] = 1;
+    if (node_[l].settled || label.distance != node_[l].distance) continue;
+    node_[l].settled = 1;
     tree_.push_back(l);
     if (OutOfLimits()) return false;
     // What can beat the shortest path known: the task gives up profit_ and
@@ -371,9 +366,9 @@ bool Repair<V>::Supply(int32_t source) {
       const V base = label.distance - flow_.value[e] + flow_.price[l];
       const int32_t t = index_.task[begin + found_[i]];
       if (base + profit_[t] >= shortest) continue;
-      if (task_stamp_[t] == search_ && task_distance_[t] <= base) continue;
-      task_stamp_[t] = search_;
-      task_distance_[t] = base;
+      if (seen_[t].search == search_ && seen_[t].distance <= base) continue;
+      seen_[t].search = search_;
+      seen_[t].distance = base;
       if (flow_.room(t) > 0) {
         shortest = base;
         end_edge = e;
@@ -383,19 +378,19 @@ bool Repair<V>::Supply(int32_t source) {
       }
       const int32_t first = flow_.slot_begin[t];
       for (int32_t s = first; s < first + flow_.filled[t]; ++s) {
-        const int32_t held = flow_.slot_edge[s];
+        const int32_t held = flow_.slots[s].edge;
         const V distance = base + flow_.reduced(held);
         if (distance >= shortest) continue;
         const int32_t to = flow_.labeler[held];
-        if (labeler_stamp_[to] == search_) {
-          if (distance >= distance_[to]) continue;
+        if (node_[to].search == search_) {
+          if (distance >= node_[to].distance) continue;
         } else {
-          labeler_stamp_[to] = search_;
-          settled_[to] = 0;
+          node_[to].search = search_;
+          node_[to].settled = 0;
         }
-        distance_[to] = distance;
-        via_slot_[to] = s;
-        via_edge_[to] = e;
+        node_[to].distance = distance;
+        node_[to].via_slot = s;
+        node_[to].via_edge = e;
         if (distance + flow_.price[to] < shortest) {
           shortest = distance + flow_.price[to];
           end_labeler = to;
@@ -406,10 +401,10 @@ bool Repair<V>::Supply(int32_t source) {
     }
   }
   for (const int32_t l : tree_) {
-    if (distance_[l] >= shortest) continue;
-    flow_.price[l] -= shortest - distance_[l];
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
-      touched_.push_back(flow_.slot_task[s]);
+    if (node_[l].distance >= shortest) continue;
+    flow_.price[l] -= shortest - node_[l].distance;
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.slots[s].next) {
+      touched_.push_back(flow_.slots[s].task);
     }
   }
   ++stats_->augmentations;
@@ -419,10 +414,10 @@ bool Repair<V>::Supply(int32_t source) {
   }
   int32_t from = end_labeler;
   while (from != source) {
-    const int32_t slot = via_slot_[from];
-    const int32_t edge = via_edge_[from];
+    const int32_t slot = node_[from].via_slot;
+    const int32_t edge = node_[from].via_edge;
     flow_.Move(slot, edge);
-    touched_.push_back(flow_.slot_task[slot]);
+    touched_.push_back(flow_.slots[slot].task);
     from = flow_.labeler[edge];
   }
   for (const int32_t t : touched_) profit_[t] = Profit(t);
@@ -439,8 +434,8 @@ void Repair<V>::CutBack() {
     const int32_t excess = flow_.load[l] - problem.capacity[l];
     if (excess <= 0) continue;
     std::vector<int32_t> held;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
-      held.push_back(flow_.slot_edge[s]);
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.slots[s].next) {
+      held.push_back(flow_.slots[s].edge);
     }
     std::sort(held.begin(), held.end(), [&](int32_t x, int32_t y) {
       if (flow_.value[x] != flow_.value[y]) {
@@ -451,8 +446,8 @@ void Repair<V>::CutBack() {
     held.resize(excess);
     // Empty() renumbers slots, so each edge is found again by its task.
     for (const int32_t e : held) {
-      for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
-        if (flow_.slot_edge[s] != e) continue;
+      for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.slots[s].next) {
+        if (flow_.slots[s].edge != e) continue;
         flow_.Empty(s);
         break;
       }
@@ -490,7 +485,7 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
   if (result_ == RepairResult::kOptimal && Excess() > limits.most_excess) {
     return RepairResult::kCapped;
   }
-  std::fill(best_free_.begin(), best_free_.end(), flow_.largest);
+  for (Seen& task : seen_) task.best_free = flow_.largest;
   bool going = result_ == RepairResult::kOptimal;
   for (int l = 0; l < num_labelers && going; ++l) {
     while (going && flow_.load[l] > problem.capacity[l]) going = Relieve(l);

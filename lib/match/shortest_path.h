@@ -102,14 +102,21 @@ class Repair {
   std::vector<Label> heap_;
   // Of the search under way; valid where the stamp is this search's.
   int32_t search_ = 0;
-  std::vector<int32_t> labeler_stamp_, task_stamp_;
-  std::vector<V> distance_;       // [labelers]
-  std::vector<V> task_distance_;  // [tasks]
-  // No edge that the task does without has a larger reduced value. While
-  // Relieve() runs: prices only rise.
-  std::vector<V> best_free_;                  // [tasks]
-  std::vector<uint8_t> settled_;              // [labelers]
-  std::vector<int32_t> via_slot_, via_edge_;  // [labelers] the move into it
+  struct Node {
+    V distance;
+    int32_t search = 0;
+    int32_t via_slot, via_edge;  // the move into it
+    bool settled;
+  };
+  std::vector<Node> node_;  // [labelers]
+  struct Seen {
+    V distance;
+    // No edge that the task does without has a larger reduced value. While
+    // Relieve() runs: prices only rise.
+    V best_free;
+    int32_t search = 0;
+  };
+  std::vector<Seen> seen_;  // [tasks]
   std::vector<int32_t> tree_;                 // settled labelers
 
   // While Supply() runs.
