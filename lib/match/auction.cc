@@ -3,9 +3,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <cstdlib>
-#include <cstdio>
-static double Env(const char*n,double d){const char*v=getenv(n);return v?atof(v):d;}
 
 #include "lib/match/auction_phase.h"
 #include "lib/match/certificate.h"
@@ -17,11 +14,13 @@ namespace allot {
 namespace {
 
 // As shares of the spread of values, measured on the families of tests/bench. A
-// first epsilon much smaller is a price war without end where labelers are
-// scarce; below the last one shortest paths are quicker.
-constexpr double kFirstEpsilon = 0.3;
-const double kFirstEpsilonWarm = Env("FEW", 4e-5);
-constexpr double kLastEpsilon = 3e-5;
+// small first epsilon is a price war without end where labelers are scarce;
+// below the last one shortest paths are quicker.
+constexpr double kFirstEpsilon = 0.01;
+constexpr double kFirstEpsilonScarce = 0.3;
+constexpr double kLastEpsilon = 1e-4;
+// The only one where prices are at hand.
+constexpr double kWarmEpsilon = 3e-5;
 constexpr double kShrink = 4;
 // Before each phase prices step back by so many of its epsilons, nearly twice
 // the one before, which they may have overshot by: rising again costs less than
@@ -29,8 +28,15 @@ constexpr double kShrink = 4;
 constexpr double kStepBack = 7;
 // Contested slots, as a share of all and at least so many, up to which shortest
 // paths alone are quicker than an auction.
-constexpr double kFewContested = 0.05;
+constexpr double kFewContested = 0.1;
 constexpr int32_t kAlwaysFew = 200;
+// Contested slots beyond which raising prices one by one is no help.
+constexpr double kHopeless = 0.5;
+// Searches that expand each labeler so often were a wrong turn.
+constexpr int64_t kMostScans = 16;
+constexpr int64_t kMostScansWarm = 4;
+// Demand beyond this share of the capacity counts as scarce.
+constexpr double kScarce = 0.85;
 // Warm prices of less capacity than this share of the slots are ignored.
 constexpr double kUncontested = 0.35;
 
@@ -48,10 +54,21 @@ V Spread(const Flow<V>& flow) {
 bool Uncontested(const Problem& problem, std::span<const double> price) {
   int64_t priced = 0;
   for (size_t l = 0; l < price.size(); ++l) {
-    if (price[l] > 0) priced += std::min(problem.capacity[l], problem.num_tasks());
+    if (price[l] > 0)
+      priced += std::min(problem.capacity[l], problem.num_tasks());
   }
   return static_cast<double>(priced) <
          kUncontested * static_cast<double>(problem.num_slots());
+}
+
+template <typename V>
+bool Scarce(const Flow<V>& flow) {
+  int64_t capacity = 0;
+  for (const int32_t c : flow.problem->capacity) {
+    capacity += std::min(c, flow.num_tasks());
+  }
+  return static_cast<double>(flow.slot_begin.back()) >
+         kScarce * static_cast<double>(capacity);
 }
 
 template <typename V>
@@ -63,9 +80,9 @@ template <typename V>
 Assignment Solve(const Problem& problem, const ValueRange& range,
                  const AuctionOptions& options) {
   Flow<V> flow = MakeFlow<V>(problem, range);
-  const bool warm = !options.warm_price.empty() &&
-                    !(options.try_repair_first &&
-                      Uncontested(problem, options.warm_price));
+  const bool warm =
+      !options.warm_price.empty() &&
+      !(options.try_repair_first && Uncontested(problem, options.warm_price));
   if (warm) SetPrices(options.warm_price, flow);
   LabelerIndex index;
   SolveStats stats;
@@ -81,8 +98,12 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
     // Often nothing, or little, is contested, or the prices are good already.
     RepairLimits limits{incumbent.deadline()};
     limits.most_excess =
-        std::max(kAlwaysFew, static_cast<int32_t>(kFewContested *
-                                                  flow.slot_begin.back()));
+        std::max(kAlwaysFew,
+                 static_cast<int32_t>(kFewContested * flow.slot_begin.back()));
+    limits.hopeless_excess = std::max(
+        kAlwaysFew, static_cast<int32_t>(kHopeless * flow.slot_begin.back()));
+    limits.most_scans =
+        (warm ? kMostScansWarm : kMostScans) * problem.num_labelers() + 1000;
     const RepairResult result = repair.Run(limits, stats);
     if (result != RepairResult::kCapped) {
       incumbent.Offer(result == RepairResult::kOptimal);
@@ -92,8 +113,12 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
     }
   }
   const V spread = Spread(flow);
-  const V last = ToEpsilon(kLastEpsilon, spread);
-  V epsilon = ToEpsilon(warm ? kFirstEpsilonWarm : kFirstEpsilon, spread);
+  const V last = ToEpsilon(warm ? kWarmEpsilon : kLastEpsilon, spread);
+  V epsilon = last;
+  if (!warm) {
+    epsilon =
+        ToEpsilon(Scarce(flow) ? kFirstEpsilonScarce : kFirstEpsilon, spread);
+  }
   AuctionPhase<V> phase(flow, index);
   for (bool first = true;; first = false) {
     epsilon = std::max(epsilon, last);
@@ -110,7 +135,6 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
       incumbent.Offer(false);
       if (!in_time || incumbent.good_enough()) return finish();
     }
-    if(getenv("VB")) fprintf(stderr,"eps %ld bids %ld scan %ld\n",(long)epsilon,(long)stats.bids,(long)stats.scanned);
     if (epsilon == last) break;
     epsilon = static_cast<V>(static_cast<double>(epsilon) / kShrink);
   }

@@ -10,6 +10,8 @@ namespace {
 
 // How many bids before its turn a task's row is fetched.
 constexpr size_t kAhead = 4;
+// Bids a slot, or offers of a labeler, after which epsilon is too small.
+constexpr int64_t kPatience = 32;
 
 }  // namespace
 
@@ -48,8 +50,8 @@ void AuctionPhase<V>::Open() {
     const int32_t first = flow_.slot_begin[t], last = flow_.slot_begin[t + 1];
     if (first == last) continue;
     const int32_t begin = problem.offset[t];
-    TopReduced(flow_.labeler + begin, flow_.value.data() + begin, flow_.price.data(),
-               problem.offset[t + 1] - begin, 1, top);
+    TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
+               flow_.price.data(), problem.offset[t + 1] - begin, 1, top);
     const V next = std::max(V{0}, top.reduced[0]);
     open_[t] = 0;
     for (int32_t s = first; s < last; ++s) {
@@ -132,8 +134,8 @@ void AuctionPhase<V>::BidFor(int32_t task) {
     // All open slots bid at once, each against the best that none of them gets.
     const int want = std::min(open_[task] + 1, kMostTop);
     Top<V> top;
-    TopReduced(flow_.labeler + begin, flow_.value.data() + begin, flow_.price.data(),
-               end - begin, want, top);
+    TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
+               flow_.price.data(), end - begin, want, top);
     const V next = std::max(V{0}, top.reduced[want - 1]);
     int32_t slot = flow_.slot_begin[task];
     for (int i = 0; i < want - 1; ++i) {
@@ -252,6 +254,13 @@ void AuctionPhase<V>::Drop(int32_t slot) {
 }
 
 template <typename V>
+void AuctionPhase<V>::Escalate() {
+  constexpr V kGrow = 8;
+  epsilon_ =
+      epsilon_ > flow_.largest / kGrow ? flow_.largest : kGrow * epsilon_;
+}
+
+template <typename V>
 bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
                           SolveStats& stats) {
   epsilon_ = epsilon;
@@ -262,11 +271,16 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
   finished_ = false;
   Open();
   bool in_time = true;
-  static const size_t tail = getenv("TAIL") ? atoi(getenv("TAIL")) : 0;
-  static const bool vb = getenv("VB");
-  int64_t hist[8] = {};
+  // The last few would bid one after the other for long; the next phase, or
+  // shortest paths, settle them sooner.
+  const size_t tail = 4 + static_cast<size_t>(flow_.num_tasks()) / 8192;
+  int64_t patience = kPatience * static_cast<int64_t>(slot_edge_.size()) + 1000;
   for (size_t head = 0; head + tail < queue_.size(); ++head) {
-    if (vb) { size_t q = queue_.size() - head; ++hist[q <= 1 ? 0 : q <= 4 ? 1 : q <= 16 ? 2 : q <= 64 ? 3 : q <= 256 ? 4 : q <= 1024 ? 5 : 6]; }
+    if (bids_ >= patience) {
+      // A price war: whoever must be priced out is far from it.
+      Escalate();
+      patience += kPatience * static_cast<int64_t>(slot_edge_.size());
+    }
     if (head % 64 == 0 && deadline.Passed()) {
       in_time = false;
       break;
@@ -281,7 +295,6 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
     BidFor(queue_[head]);
   }
   const int64_t forward = bids_;
-  if (vb) { for (auto h : hist) fprintf(stderr, "%ld ", (long)h); fprintf(stderr, " q left %ld\n", (long)0); }
   if (in_time) {
     queue_.clear();
     if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
@@ -300,7 +313,9 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
         queue_.push_back(l);
       }
     }
+    const size_t most = kPatience * load_.size() + 1000;
     for (size_t head = 0; head < queue_.size(); ++head) {
+      if (head % most == most - 1) Escalate();
       if (head % 16 == 0 && deadline.Passed()) {
         in_time = false;
         break;
@@ -317,7 +332,7 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
 template <typename V>
 void AuctionPhase<V>::Finish() {
   flow_.EmptyAll();
-  Mark(kHeld<V>);
+  if (!finished_) Mark(kHeld<V>);
   finished_ = true;
   for (size_t s = 0; s < slot_edge_.size(); ++s) {
     if (slot_edge_[s] != Flow<V>::kNone) {

@@ -25,7 +25,8 @@ class AuctionPhase {
   AuctionPhase(Flow<V>& flow, LabelerIndex& index);
 
   // Auctions all slots anew from the flow's prices. False at the deadline. The
-  // flow's slots are in use by the phases; call Finish() to see them.
+  // flow's slots are in use by the phases; call Finish() to see them. Where the
+  // bids get out of hand epsilon grows, so every phase ends.
   bool Run(V epsilon, const Deadline& deadline, SolveStats& stats);
 
   // Writes the slots won into the flow.
@@ -48,6 +49,7 @@ class AuctionPhase {
   void Attract(int32_t labeler);
   V Profit(int32_t task) const;
   void Mark(V change);
+  void Escalate();
 
   Flow<V>& flow_;
   LabelerIndex& index_;

@@ -53,7 +53,8 @@ void Flow<V>::Unlink(int32_t slot) {
   } else {
     first[l] = slots[slot].next;
   }
-  if (slots[slot].next != kNone) slots[slots[slot].next].previous = slots[slot].previous;
+  if (slots[slot].next != kNone)
+    slots[slots[slot].next].previous = slots[slot].previous;
   --load[l];
 }
 
@@ -248,9 +249,10 @@ int64_t IntegerGap(const Flow<V>& flow) {
       lowest = std::min(lowest, flow.slot_reduced(s));
     }
     least = std::min(least, lowest);
-    const V free = LargestReduced(flow.labeler + begin,
-                                  flow.value.data() + begin, flow.price.data(),
-                                  end - begin).reduced;
+    const V free =
+        LargestReduced(flow.labeler + begin, flow.value.data() + begin,
+                       flow.price.data(), end - begin)
+            .reduced;
     if (lowest >= 0 && free <= least) continue;
     // The slots are not the best: how much do they miss?
     best.clear();
@@ -298,9 +300,10 @@ Assignment ToAssignment(const Flow<V>& flow) {
   a.objective = Objective(problem, a);
   const int64_t integer_gap = IntegerGap(flow);
   a.exact = integer_gap == 0;
-  a.upper_bound = flow.sums_exact
-                      ? a.objective + static_cast<double>(integer_gap) * flow.quantum
-                      : UpperBound(problem, a.labeler_price);
+  a.upper_bound =
+      flow.sums_exact
+          ? a.objective + static_cast<double>(integer_gap) * flow.quantum
+          : UpperBound(problem, a.labeler_price);
   a.gap = RelativeGap(a.objective, a.upper_bound);
   return a;
 }

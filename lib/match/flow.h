@@ -48,7 +48,7 @@ struct Flow {
 
   const Problem* problem = nullptr;
   double quantum = 1;
-  V largest = 0;                     // A
+  V largest = 0;  // A
   // Nothing was rounded, and sums over the problem are exact in doubles too.
   bool sums_exact = false;
   const int32_t* labeler = nullptr;  // [edges] the problem's
@@ -64,13 +64,13 @@ struct Flow {
   std::vector<int32_t> filled;      // [tasks]
   struct Slot {
     int32_t task;
-    int32_t edge;             // these, where filled
-    V worth;                  // a of the edge
-    int32_t next, previous;   // of the slots that its labeler serves
+    int32_t edge;            // these, where filled
+    V worth;                 // a of the edge
+    int32_t next, previous;  // of the slots that its labeler serves
   };
   std::vector<Slot> slots;
-  std::vector<int32_t> first;       // [labelers] the first slot, or kNone
-  std::vector<int32_t> load;            // [labelers]
+  std::vector<int32_t> first;  // [labelers] the first slot, or kNone
+  std::vector<int32_t> load;   // [labelers]
 
   int num_tasks() const { return problem->num_tasks(); }
   int num_labelers() const { return problem->num_labelers(); }

@@ -21,7 +21,8 @@ void SuggestPrices(Flow<V>& flow) {
     flow.price[l] = 0;
     if (flow.load[l] == 0 || flow.load[l] < problem.capacity[l]) continue;
     V lowest = flow.largest;
-    for (int32_t s = flow.first[l]; s != Flow<V>::kNone; s = flow.slots[s].next) {
+    for (int32_t s = flow.first[l]; s != Flow<V>::kNone;
+         s = flow.slots[s].next) {
       const int32_t t = flow.slots[s].task;
       V second = 0;
       for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {

@@ -106,10 +106,10 @@ __attribute__((target("avx2"))) inline int32_t HorizontalMax(__m256i v) {
 }
 
 __attribute__((target("avx2"))) void TopOfManyAvx2(const int32_t* labeler,
-                                                    const int32_t* value,
-                                                    const int32_t* price, int n,
-                                                    int want,
-                                                    Top<int32_t>& top) {
+                                                   const int32_t* value,
+                                                   const int32_t* price, int n,
+                                                   int want,
+                                                   Top<int32_t>& top) {
   alignas(32) int32_t buffer[kChunk];
   constexpr int32_t kNone = std::numeric_limits<int32_t>::min();
   const __m256i none = _mm256_set1_epi32(kNone);
@@ -260,8 +260,8 @@ __attribute__((target("avx2"))) void TopReducedAvx2(const int32_t* labeler,
     // Ties by index.
     const __m256i at = _mm256_blendv_epi8(
         _mm256_set1_epi32(std::numeric_limits<int32_t>::max()), i1, here);
-    const int32_t least = -HorizontalMax(_mm256_sub_epi32(
-                              _mm256_setzero_si256(), at));
+    const int32_t least =
+        -HorizontalMax(_mm256_sub_epi32(_mm256_setzero_si256(), at));
     top.index[found] = least;
     if (found + 1 == want) break;
     const __m256i lane = _mm256_cmpeq_epi32(i1, _mm256_set1_epi32(least));

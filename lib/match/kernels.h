@@ -22,8 +22,8 @@ struct Top {
 
 // The `want` largest of value[i] - price[labeler[i]], i < n, in descending
 // order, ties by index; where n < want, the rest is `lowest`, with index -1.
-// Requires 1 <= want <= kMostTop; values of at most 2^30 in size. `price` may be
-// null: then all are 0.
+// Requires 1 <= want <= kMostTop; values of at most 2^30 in size. `price` may
+// be null: then all are 0.
 void TopReduced(const int32_t* labeler, const int32_t* value,
                 const int32_t* price, int n, int want, Top<int32_t>& top);
 void TopReduced(const int32_t* labeler, const int64_t* value,

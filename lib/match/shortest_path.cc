@@ -68,6 +68,8 @@ bool Repair<V>::OutOfLimits() {
   ++scans_;
   if (scans_ % 64 == 0 && limits_.deadline.Passed()) {
     result_ = RepairResult::kDeadline;
+  } else if (scans_ > limits_.most_scans) {
+    result_ = RepairResult::kCapped;
   }
   return result_ != RepairResult::kOptimal;
 }
@@ -156,7 +158,8 @@ void Repair<V>::RaisePrices() {
     if (excess <= 0) continue;
     if (OutOfLimits()) return;
     leavers_.clear();
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.slots[s].next) {
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
+         s = flow_.slots[s].next) {
       if (flow_.slots[s].next != Flow<V>::kNone) {
         flow_.PrefetchRow(flow_.slots[flow_.slots[s].next].task);
       }
@@ -224,7 +227,8 @@ bool Repair<V>::Relieve(int32_t source) {
     node_[l].settled = 1;
     tree_.push_back(l);
     if (OutOfLimits()) return false;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.slots[s].next) {
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
+         s = flow_.slots[s].next) {
       if (flow_.slots[s].next != Flow<V>::kNone) {
         flow_.PrefetchRow(flow_.slots[flow_.slots[s].next].task);
       }
@@ -276,7 +280,8 @@ bool Repair<V>::Relieve(int32_t source) {
     }
   }
   for (const int32_t l : tree_) {
-    if (node_[l].distance < shortest) flow_.price[l] += shortest - node_[l].distance;
+    if (node_[l].distance < shortest)
+      flow_.price[l] += shortest - node_[l].distance;
   }
   ++stats_->augmentations;
   int32_t from;
@@ -403,7 +408,8 @@ bool Repair<V>::Supply(int32_t source) {
   for (const int32_t l : tree_) {
     if (node_[l].distance >= shortest) continue;
     flow_.price[l] -= shortest - node_[l].distance;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.slots[s].next) {
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
+         s = flow_.slots[s].next) {
       touched_.push_back(flow_.slots[s].task);
     }
   }
@@ -434,7 +440,8 @@ void Repair<V>::CutBack() {
     const int32_t excess = flow_.load[l] - problem.capacity[l];
     if (excess <= 0) continue;
     std::vector<int32_t> held;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.slots[s].next) {
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
+         s = flow_.slots[s].next) {
       held.push_back(flow_.slots[s].edge);
     }
     std::sort(held.begin(), held.end(), [&](int32_t x, int32_t y) {
@@ -446,7 +453,8 @@ void Repair<V>::CutBack() {
     held.resize(excess);
     // Empty() renumbers slots, so each edge is found again by its task.
     for (const int32_t e : held) {
-      for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.slots[s].next) {
+      for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
+           s = flow_.slots[s].next) {
         if (flow_.slots[s].edge != e) continue;
         flow_.Empty(s);
         break;
@@ -481,6 +489,7 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
   const Problem& problem = *flow_.problem;
   ContentTasks();
   const int num_labelers = flow_.num_labelers();
+  if (Excess() > limits.hopeless_excess) return RepairResult::kCapped;
   RaisePrices();
   if (result_ == RepairResult::kOptimal && Excess() > limits.most_excess) {
     return RepairResult::kCapped;
@@ -496,7 +505,7 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
     }
   }
   stats.scanned += scans_;
-  if (!going) CutBack();
+  if (result_ == RepairResult::kDeadline) CutBack();
   return result_;
 }
 

@@ -43,13 +43,16 @@ namespace allot {
 enum class RepairResult {
   kOptimal,
   kDeadline,  // feasible: what was overloaded has been cut back
-  kCapped,    // not begun: too much is wrong. Overloaded; prices are usable
+  kCapped,    // given up: too much is wrong. Overloaded; prices are usable
 };
 
 struct RepairLimits {
   Deadline deadline;
-  // Slots too many and places too dear that may be left to the searches.
+  // Slots too many and places too dear: beyond the first it is given up at
+  // once, beyond the second it is not left to the searches.
+  int64_t hopeless_excess = INT64_MAX;
   int64_t most_excess = INT64_MAX;
+  int64_t most_scans = INT64_MAX;  // of labelers
 };
 
 template <typename V>
@@ -116,8 +119,8 @@ class Repair {
     V best_free;
     int32_t search = 0;
   };
-  std::vector<Seen> seen_;  // [tasks]
-  std::vector<int32_t> tree_;                 // settled labelers
+  std::vector<Seen> seen_;     // [tasks]
+  std::vector<int32_t> tree_;  // settled labelers
 
   // While Supply() runs.
   std::vector<V> in_value_;  // a, as index_.edge

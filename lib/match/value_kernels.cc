@@ -85,8 +85,8 @@ __attribute__((target("avx2"))) void AddToRangeAvx2(const double* utility,
     most = _mm256_max_pd(most, value);
     most_utility = _mm256_max_pd(
         most_utility, _mm256_and_pd(worth, _mm256_andnot_pd(sign, w)));
-    const __m256d whole = _mm256_round_pd(
-        value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m256d whole =
+        _mm256_round_pd(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     fraction = _mm256_or_pd(
         fraction,
         _mm256_and_pd(worth, _mm256_cmp_pd(value, whole, _CMP_NEQ_UQ)));
@@ -126,13 +126,15 @@ __attribute__((target("avx2"))) void QuantiseAvx2(const double* utility, int n,
 
 // In two steps for each chunk: reduced values, of which the largest of eight
 // interleaved parts show how large a value must be; then those that are.
-__attribute__((target("avx2"))) double SumOfBestAvx2(
-    const double* utility, const int32_t* labeler, const double* price, int n,
-    int want, double penalty) {
+__attribute__((target("avx2"))) double SumOfBestAvx2(const double* utility,
+                                                     const int32_t* labeler,
+                                                     const double* price, int n,
+                                                     int want, double penalty) {
   constexpr int kChunk = 256;
   static_assert(kMostBest == 8);
   alignas(32) double buffer[kChunk], lanes[8];
   const __m256d add = _mm256_set1_pd(penalty), zero = _mm256_setzero_pd();
+  const __m256d every = _mm256_cmp_pd(zero, zero, _CMP_EQ_OQ);
   Best best;
   for (int begin = 0; begin < n; begin += kChunk) {
     const int size = std::min(kChunk, n - begin), whole = size / 8 * 8;
@@ -142,7 +144,7 @@ __attribute__((target("avx2"))) double SumOfBestAvx2(
           reinterpret_cast<const __m128i*>(labeler + begin + i));
       const __m256d r = _mm256_sub_pd(
           _mm256_add_pd(_mm256_loadu_pd(utility + begin + i), add),
-          _mm256_i32gather_pd(price, l, 8));
+          _mm256_mask_i32gather_pd(zero, price, l, every, 8));
       _mm256_store_pd(buffer + i, r);
       return r;
     };
