@@ -41,7 +41,7 @@ AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex& index)
 // Slots that are no worse than what is left by more than epsilon stay, at the
 // level their task would bid for them today; the others are open.
 template <typename V>
-void AuctionPhase<V>::Open() {
+bool AuctionPhase<V>::Open(const Deadline& deadline) {
   const Problem& problem = *flow_.problem;
   std::fill(load_.begin(), load_.end(), 0);
   queue_.clear();
@@ -49,6 +49,7 @@ void AuctionPhase<V>::Open() {
     Top<V> top;
     const int32_t first = flow_.slot_begin[t], last = flow_.slot_begin[t + 1];
     if (first == last) continue;
+    if (t % 256 == 0 && deadline.Passed()) return false;
     const int32_t begin = problem.offset[t];
     TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
                flow_.price.data(), problem.offset[t + 1] - begin, 1, top);
@@ -78,6 +79,7 @@ void AuctionPhase<V>::Open() {
         bids_kept_.data() + bid_begin_[l] + load_[l],
         [](const Bid& x, const Bid& y) { return x.level > y.level; });
   }
+  return true;
 }
 
 template <typename V>
@@ -261,6 +263,19 @@ void AuctionPhase<V>::Escalate() {
 }
 
 template <typename V>
+void AuctionPhase<V>::BuildIndex() {
+  if (!in_value_.empty()) return;
+  if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
+  in_value_.resize(index_.edge.size());
+  for (size_t i = 0; i < in_value_.size(); ++i) {
+    in_value_[i] = flow_.worth(index_.edge[i]);
+  }
+  int32_t most = 0;
+  for (const int32_t degree : degree_) most = std::max(most, degree);
+  found_.resize(most + 8);
+}
+
+template <typename V>
 bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
                           SolveStats& stats) {
   epsilon_ = epsilon;
@@ -269,13 +284,20 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
   flow_.EmptyAll();
   if (finished_) Mark(-kHeld<V>);
   finished_ = false;
-  Open();
-  bool in_time = true;
+  const auto now = [&] {
+    return deadline.clock == nullptr ? 0 : deadline.clock->MonotonicNanos();
+  };
+  const int64_t opened = now();
+  bool in_time = Open(deadline);
+  // Listing the edges by labeler cannot be cut short, and takes a few times as
+  // long as opening, which reads each once in order.
+  constexpr int64_t kIndexPerOpening = 4;
+  const int64_t for_index = kIndexPerOpening * (now() - opened);
   // The last few would bid one after the other for long; the next phase, or
   // shortest paths, settle them sooner.
   const size_t tail = 4 + static_cast<size_t>(flow_.num_tasks()) / 8192;
   int64_t patience = kPatience * static_cast<int64_t>(slot_edge_.size()) + 1000;
-  for (size_t head = 0; head + tail < queue_.size(); ++head) {
+  for (size_t head = 0; in_time && head + tail < queue_.size(); ++head) {
     if (bids_ >= patience) {
       // A price war: whoever must be priced out is far from it.
       Escalate();
@@ -295,18 +317,13 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
     BidFor(queue_[head]);
   }
   const int64_t forward = bids_;
+  if (in_value_.empty() && deadline.clock != nullptr &&
+      now() + for_index >= deadline.at_nanos) {
+    in_time = false;
+  }
   if (in_time) {
     queue_.clear();
-    if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
-    if (in_value_.empty()) {
-      in_value_.resize(index_.edge.size());
-      for (size_t i = 0; i < in_value_.size(); ++i) {
-        in_value_[i] = flow_.worth(index_.edge[i]);
-      }
-      int32_t most = 0;
-      for (const int32_t degree : degree_) most = std::max(most, degree);
-      found_.resize(most + 8);
-    }
+    BuildIndex();
     for (int t = 0; t < flow_.num_tasks(); ++t) profit_[t] = Profit(t);
     for (int l = 0; l < flow_.num_labelers(); ++l) {
       if (flow_.price[l] > 0 && load_[l] < flow_.problem->capacity[l]) {

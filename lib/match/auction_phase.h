@@ -42,7 +42,8 @@ class AuctionPhase {
     int32_t edge, task;
   };
 
-  void Open();
+  bool Open(const Deadline& deadline);
+  void BuildIndex();
   void BidFor(int32_t task);
   void Accept(int32_t slot, int32_t edge, V worth, V level);
   void Drop(int32_t slot);
