@@ -13,22 +13,32 @@
 namespace allot {
 namespace {
 
-// The first as shares of the largest value, which is how far a price may have
-// to rise, the others of the spread of values. Measured on the families of
-// tests/bench: where labelers are scarce a small first epsilon is a price war
-// without end, where they are not a large one only makes work for reverse; and
+// As shares of the spread of values, measured on the families of tests/bench. A
+// small first epsilon is a price war without end where labelers are scarce;
 // below the last one shortest paths are quicker.
-constexpr double kFirstEpsilon = 2e-3;
-constexpr double kFirstEpsilonScarce = 0.1;
-constexpr double kFirstEpsilonWarm = 4e-5;
-constexpr double kLastEpsilon = 4e-6;
-constexpr double kShrink = 10;
-// Before each phase prices step back by so many of its epsilons, about twice
-// what the phase before may have overshot: rising again costs less than coming
-// down by reverse.
-constexpr double kStepBack = 20;
+constexpr double kFirstEpsilon = 0.01;
+constexpr double kFirstEpsilonScarce = 0.3;
+constexpr double kLastEpsilon = 1e-4;
+// The only one where prices are at hand.
+constexpr double kWarmEpsilon = 3e-5;
+constexpr double kShrink = 4;
+// Before each phase prices step back by so many of its epsilons, nearly twice
+// the one before, which they may have overshot by: rising again costs less than
+// coming down by reverse.
+constexpr double kStepBack = 7;
+// Contested slots, as a share of all and at least so many, up to which shortest
+// paths alone are quicker than an auction.
+constexpr double kFewContested = 0.1;
+constexpr int32_t kAlwaysFew = 200;
+// Contested slots beyond which raising prices one by one is no help.
+constexpr double kHopeless = 0.5;
+// Searches that expand each labeler so often were a wrong turn.
+constexpr int64_t kMostScans = 16;
+constexpr int64_t kMostScansWarm = 4;
 // Demand beyond this share of the capacity counts as scarce.
-constexpr double kScarce = 0.97;
+constexpr double kScarce = 0.85;
+// Warm prices of less capacity than this share of the slots are ignored.
+constexpr double kUncontested = 0.35;
 
 template <typename V>
 V Spread(const Flow<V>& flow) {
@@ -37,6 +47,18 @@ V Spread(const Flow<V>& flow) {
     if (a > 0) least = std::min(least, a);
   }
   return flow.largest - least;
+}
+
+// Whether so few slots went to labelers with a price that starting anew is
+// quicker: prices that have to come down need the edges by labeler.
+bool Uncontested(const Problem& problem, std::span<const double> price) {
+  int64_t priced = 0;
+  for (size_t l = 0; l < price.size(); ++l) {
+    if (price[l] > 0)
+      priced += std::min(problem.capacity[l], problem.num_tasks());
+  }
+  return static_cast<double>(priced) <
+         kUncontested * static_cast<double>(problem.num_slots());
 }
 
 template <typename V>
@@ -58,7 +80,10 @@ template <typename V>
 Assignment Solve(const Problem& problem, const ValueRange& range,
                  const AuctionOptions& options) {
   Flow<V> flow = MakeFlow<V>(problem, range);
-  SetPrices(options.warm_price, flow);
+  const bool warm =
+      !options.warm_price.empty() &&
+      !(options.try_repair_first && Uncontested(problem, options.warm_price));
+  if (warm) SetPrices(options.warm_price, flow);
   LabelerIndex index;
   SolveStats stats;
   Repair<V> repair(flow, index);
@@ -72,7 +97,13 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
   if (options.try_repair_first) {
     // Often nothing, or little, is contested, or the prices are good already.
     RepairLimits limits{incumbent.deadline()};
-    limits.most_excess = std::max(64, flow.slot_begin.back() / 50);
+    limits.most_excess =
+        std::max(kAlwaysFew,
+                 static_cast<int32_t>(kFewContested * flow.slot_begin.back()));
+    limits.hopeless_excess = std::max(
+        kAlwaysFew, static_cast<int32_t>(kHopeless * flow.slot_begin.back()));
+    limits.most_scans =
+        (warm ? kMostScansWarm : kMostScans) * problem.num_labelers() + 1000;
     const RepairResult result = repair.Run(limits, stats);
     if (result != RepairResult::kCapped) {
       incumbent.Offer(result == RepairResult::kOptimal);
@@ -82,11 +113,12 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
     }
   }
   const V spread = Spread(flow);
-  const bool warm = !options.warm_price.empty();
-  const V last = ToEpsilon(kLastEpsilon, spread);
-  V epsilon = ToEpsilon(Scarce(flow) ? kFirstEpsilonScarce : kFirstEpsilon,
-                        flow.largest);
-  if (warm) epsilon = ToEpsilon(kFirstEpsilonWarm, flow.largest);
+  const V last = ToEpsilon(warm ? kWarmEpsilon : kLastEpsilon, spread);
+  V epsilon = last;
+  if (!warm) {
+    epsilon =
+        ToEpsilon(Scarce(flow) ? kFirstEpsilonScarce : kFirstEpsilon, spread);
+  }
   AuctionPhase<V> phase(flow, index);
   for (bool first = true;; first = false) {
     epsilon = std::max(epsilon, last);

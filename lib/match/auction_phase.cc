@@ -6,15 +6,22 @@
 #include "lib/match/kernels.h"
 
 namespace allot {
+namespace {
+
+// How many bids before its turn a task's row is fetched.
+constexpr size_t kAhead = 4;
+// Bids a slot, or offers of a labeler, after which epsilon is too small.
+constexpr int64_t kPatience = 32;
+
+}  // namespace
 
 template <typename V>
 AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex& index)
-    : flow_(flow), index_(index), live_(flow.value) {
+    : flow_(flow), index_(index) {
   const Problem& problem = *flow.problem;
-  for (V& a : live_) {
-    if (a == 0) a = kBlocked<V>;
-  }
-  slot_edge_.assign(flow.slot_edge.size(), Flow<V>::kNone);
+  flow.EmptyAll();
+  slot_edge_.assign(flow.slots.size(), Flow<V>::kNone);
+  slot_worth_.resize(flow.slots.size());
   open_.resize(flow.num_tasks());
   profit_.resize(flow.num_tasks());
   degree_.assign(flow.num_labelers(), 0);
@@ -34,7 +41,7 @@ AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex& index)
 // Slots that are no worse than what is left by more than epsilon stay, at the
 // level their task would bid for them today; the others are open.
 template <typename V>
-void AuctionPhase<V>::Open() {
+bool AuctionPhase<V>::Open(const Deadline& deadline) {
   const Problem& problem = *flow_.problem;
   std::fill(load_.begin(), load_.end(), 0);
   queue_.clear();
@@ -42,9 +49,10 @@ void AuctionPhase<V>::Open() {
     Top<V> top;
     const int32_t first = flow_.slot_begin[t], last = flow_.slot_begin[t + 1];
     if (first == last) continue;
+    if (t % 256 == 0 && deadline.Passed()) return false;
     const int32_t begin = problem.offset[t];
-    TopReduced(flow_.labeler + begin, live_.data() + begin, flow_.price.data(),
-               problem.offset[t + 1] - begin, 1, top);
+    TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
+               flow_.price.data(), problem.offset[t + 1] - begin, 1, top);
     const V next = std::max(V{0}, top.reduced[0]);
     open_[t] = 0;
     for (int32_t s = first; s < last; ++s) {
@@ -56,11 +64,11 @@ void AuctionPhase<V>::Open() {
       if (flow_.reduced(e) >= next - epsilon_) {
         const int32_t l = flow_.labeler[e];
         bids_kept_[bid_begin_[l] + load_[l]++] = {
-            flow_.value[e] - next + epsilon_, s};
+            flow_.worth(e) - next + epsilon_, s};
         continue;
       }
       slot_edge_[s] = Flow<V>::kNone;
-      live_[e] = flow_.value[e];
+      flow_.value[e] += kHeld<V>;
       ++open_[t];
     }
     if (open_[t] > 0) queue_.push_back(t);
@@ -71,10 +79,11 @@ void AuctionPhase<V>::Open() {
         bids_kept_.data() + bid_begin_[l] + load_[l],
         [](const Bid& x, const Bid& y) { return x.level > y.level; });
   }
+  return true;
 }
 
 template <typename V>
-void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V level) {
+void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V worth, V level) {
   const int32_t l = flow_.labeler[edge];
   const int32_t most = bid_begin_[l + 1] - bid_begin_[l];
   Bid* heap = bids_kept_.data() + bid_begin_[l];
@@ -82,11 +91,12 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V level) {
   if (load_[l] == most && heap[0].level >= level) {
     // Kept from an earlier phase at better levels: no place for this bid.
     flow_.price[l] = level;
-    ++open_[flow_.slot_task[slot]];
+    ++open_[flow_.slots[slot].task];
     return;
   }
   slot_edge_[slot] = edge;
-  live_[edge] = kBlocked<V>;
+  slot_worth_[slot] = worth;
+  flow_.value[edge] = worth - kHeld<V>;
   if (load_[l] < most) {
     hole = load_[l]++;
     while (hole > 0 && heap[(hole - 1) / 2].level > level) {
@@ -109,9 +119,10 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V level) {
   }
   heap[hole] = {level, slot};
   flow_.price[l] = heap[0].level;
-  const int32_t task = flow_.slot_task[outbid];
+  const int32_t task = flow_.slots[outbid].task;
   const int32_t lost = slot_edge_[outbid];
-  live_[lost] = flow_.value[lost];
+  // Known, so that nobody waits for memory to be read.
+  flow_.value[lost] = slot_worth_[outbid];
   slot_edge_[outbid] = Flow<V>::kNone;
   if (open_[task]++ == 0) queue_.push_back(task);
 }
@@ -125,8 +136,8 @@ void AuctionPhase<V>::BidFor(int32_t task) {
     // All open slots bid at once, each against the best that none of them gets.
     const int want = std::min(open_[task] + 1, kMostTop);
     Top<V> top;
-    TopReduced(flow_.labeler + begin, live_.data() + begin, flow_.price.data(),
-               end - begin, want, top);
+    TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
+               flow_.price.data(), end - begin, want, top);
     const V next = std::max(V{0}, top.reduced[want - 1]);
     int32_t slot = flow_.slot_begin[task];
     for (int i = 0; i < want - 1; ++i) {
@@ -138,7 +149,8 @@ void AuctionPhase<V>::BidFor(int32_t task) {
       const int32_t e = begin + top.index[i];
       --open_[task];
       ++bids_;
-      Accept(slot, e, flow_.value[e] - next + epsilon_);
+      const V worth = top.reduced[i] + flow_.price[flow_.labeler[e]];
+      Accept(slot, e, worth, worth - next + epsilon_);
     }
   }
 }
@@ -174,9 +186,9 @@ void AuctionPhase<V>::Attract(int32_t labeler) {
     offers_.clear();
     for (int i = 0; i < found; ++i) {
       const int32_t e = index_.edge[begin + found_[i]];
-      if (live_[e] <= 0) continue;
+      if (flow_.value[e] <= 0) continue;
       const int32_t t = index_.task[begin + found_[i]];
-      offers_.push_back({live_[e] - profit_[t], e, t});
+      offers_.push_back({flow_.value[e] - profit_[t], e, t});
     }
     bids_ += found;
     if (least == epsilon_ || static_cast<int32_t>(offers_.size()) > room) break;
@@ -197,7 +209,7 @@ void AuctionPhase<V>::Attract(int32_t labeler) {
     price = lowered;
     const Bid* kept = &bids_kept_[bid_begin_[labeler]];
     for (int32_t i = 0; i < load_[labeler]; ++i) {
-      const int32_t t = flow_.slot_task[kept[i].slot];
+      const int32_t t = flow_.slots[kept[i].slot].task;
       profit_[t] = Profit(t);
     }
   }
@@ -220,12 +232,13 @@ void AuctionPhase<V>::Attract(int32_t labeler) {
     const int32_t left = slot_edge_[worst];
     if (left != Flow<V>::kNone) {
       const int32_t from = flow_.labeler[left];
-      live_[left] = flow_.value[left];
+      flow_.value[left] += kHeld<V>;
       Drop(worst);
       if (flow_.price[from] > 0) queue_.push_back(from);
     }
     slot_edge_[worst] = offer.edge;
-    live_[offer.edge] = kBlocked<V>;
+    slot_worth_[worst] = flow_.value[offer.edge];
+    flow_.value[offer.edge] -= kHeld<V>;
     bids_kept_[bid_begin_[labeler] + load_[labeler]++] = {price, worst};
     profit_[offer.task] = Profit(offer.task);
   }
@@ -243,13 +256,53 @@ void AuctionPhase<V>::Drop(int32_t slot) {
 }
 
 template <typename V>
+void AuctionPhase<V>::Escalate() {
+  constexpr V kGrow = 8;
+  epsilon_ =
+      epsilon_ > flow_.largest / kGrow ? flow_.largest : kGrow * epsilon_;
+}
+
+template <typename V>
+void AuctionPhase<V>::BuildIndex() {
+  if (!in_value_.empty()) return;
+  if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
+  in_value_.resize(index_.edge.size());
+  for (size_t i = 0; i < in_value_.size(); ++i) {
+    in_value_[i] = flow_.worth(index_.edge[i]);
+  }
+  int32_t most = 0;
+  for (const int32_t degree : degree_) most = std::max(most, degree);
+  found_.resize(most + 8);
+}
+
+template <typename V>
 bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
                           SolveStats& stats) {
   epsilon_ = epsilon;
   bids_ = 0;
-  Open();
-  bool in_time = true;
-  for (size_t head = 0; head < queue_.size(); ++head) {
+  // What Finish() wrote is not ours to change.
+  flow_.EmptyAll();
+  if (finished_) Mark(-kHeld<V>);
+  finished_ = false;
+  const auto now = [&] {
+    return deadline.clock == nullptr ? 0 : deadline.clock->MonotonicNanos();
+  };
+  const int64_t opened = now();
+  bool in_time = Open(deadline);
+  // Listing the edges by labeler cannot be cut short, and takes a few times as
+  // long as opening, which reads each once in order.
+  constexpr int64_t kIndexPerOpening = 4;
+  const int64_t for_index = kIndexPerOpening * (now() - opened);
+  // The last few would bid one after the other for long; the next phase, or
+  // shortest paths, settle them sooner.
+  const size_t tail = 4 + static_cast<size_t>(flow_.num_tasks()) / 8192;
+  int64_t patience = kPatience * static_cast<int64_t>(slot_edge_.size()) + 1000;
+  for (size_t head = 0; in_time && head + tail < queue_.size(); ++head) {
+    if (bids_ >= patience) {
+      // A price war: whoever must be priced out is far from it.
+      Escalate();
+      patience += kPatience * static_cast<int64_t>(slot_edge_.size());
+    }
     if (head % 64 == 0 && deadline.Passed()) {
       in_time = false;
       break;
@@ -258,37 +311,28 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
       queue_.erase(queue_.begin(), queue_.begin() + head);
       head = 0;
     }
-    // The rows lie all over memory: fetch one while working on another.
-    if (head + 2 < queue_.size()) {
-      const int32_t begin = flow_.problem->offset[queue_[head + 2]];
-      const int32_t end = flow_.problem->offset[queue_[head + 2] + 1];
-      for (int32_t e = begin; e < end && e < begin + 128; e += 16) {
-        __builtin_prefetch(&live_[e]);
-        __builtin_prefetch(&flow_.labeler[e]);
-      }
+    if (head + kAhead < queue_.size()) {
+      flow_.PrefetchRow(queue_[head + kAhead]);
     }
     BidFor(queue_[head]);
   }
   const int64_t forward = bids_;
+  if (in_value_.empty() && deadline.clock != nullptr &&
+      now() + for_index >= deadline.at_nanos) {
+    in_time = false;
+  }
   if (in_time) {
     queue_.clear();
-    if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
-    if (in_value_.empty()) {
-      in_value_.resize(index_.edge.size());
-      for (size_t i = 0; i < in_value_.size(); ++i) {
-        in_value_[i] = flow_.value[index_.edge[i]];
-      }
-      int32_t most = 0;
-      for (const int32_t degree : degree_) most = std::max(most, degree);
-      found_.resize(most + 8);
-    }
+    BuildIndex();
     for (int t = 0; t < flow_.num_tasks(); ++t) profit_[t] = Profit(t);
     for (int l = 0; l < flow_.num_labelers(); ++l) {
       if (flow_.price[l] > 0 && load_[l] < flow_.problem->capacity[l]) {
         queue_.push_back(l);
       }
     }
+    const size_t most = kPatience * load_.size() + 1000;
     for (size_t head = 0; head < queue_.size(); ++head) {
+      if (head % most == most - 1) Escalate();
       if (head % 16 == 0 && deadline.Passed()) {
         in_time = false;
         break;
@@ -305,10 +349,19 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
 template <typename V>
 void AuctionPhase<V>::Finish() {
   flow_.EmptyAll();
+  if (!finished_) Mark(kHeld<V>);
+  finished_ = true;
   for (size_t s = 0; s < slot_edge_.size(); ++s) {
     if (slot_edge_[s] != Flow<V>::kNone) {
-      flow_.Fill(flow_.slot_task[s], slot_edge_[s]);
+      flow_.Fill(flow_.slots[s].task, slot_edge_[s]);
     }
+  }
+}
+
+template <typename V>
+void AuctionPhase<V>::Mark(V change) {
+  for (const int32_t e : slot_edge_) {
+    if (e != Flow<V>::kNone) flow_.value[e] += change;
   }
 }
 

@@ -25,7 +25,8 @@ class AuctionPhase {
   AuctionPhase(Flow<V>& flow, LabelerIndex& index);
 
   // Auctions all slots anew from the flow's prices. False at the deadline. The
-  // flow's slots are in use by the phases; call Finish() to see them.
+  // flow's slots are in use by the phases; call Finish() to see them. Where the
+  // bids get out of hand epsilon grows, so every phase ends.
   bool Run(V epsilon, const Deadline& deadline, SolveStats& stats);
 
   // Writes the slots won into the flow.
@@ -41,21 +42,24 @@ class AuctionPhase {
     int32_t edge, task;
   };
 
-  void Open();
+  bool Open(const Deadline& deadline);
+  void BuildIndex();
   void BidFor(int32_t task);
-  void Accept(int32_t slot, int32_t edge, V level);
+  void Accept(int32_t slot, int32_t edge, V worth, V level);
   void Drop(int32_t slot);
   void Attract(int32_t labeler);
   V Profit(int32_t task) const;
+  void Mark(V change);
+  void Escalate();
 
   Flow<V>& flow_;
   LabelerIndex& index_;
   V epsilon_ = 0;
   int64_t bids_ = 0;
+  bool finished_ = false;  // since the last bid
 
-  // a, but kBlocked while a slot holds the edge.
-  std::vector<V> live_;
   std::vector<int32_t> slot_edge_;  // [slots] or kNone
+  std::vector<V> slot_worth_;       // [slots] a of slot_edge_
   std::vector<int32_t> open_;       // [tasks] slots without an edge
   // Bids that labeler l keeps: a heap, the lowest on top, of load_[l] entries
   // from bid_begin_[l].

@@ -4,16 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
+#include "lib/match/value_kernels.h"
 
 namespace allot {
 namespace {
-
-// Up to here the largest are kept sorted by insertion.
-constexpr size_t kFewSlots = 32;
 
 bool Near(double stated, double recomputed) {
   return std::abs(stated - recomputed) <=
@@ -67,36 +66,43 @@ double UpperBound(const Problem& problem,
         std::min(problem.capacity[l], problem.num_tasks()) * labeler_price[l];
     all_have_capacity = all_have_capacity && problem.capacity[l] > 0;
   }
-  std::vector<double> best;  // descending
+  // An infinite price keeps out those who are never taken.
+  const double* price = labeler_price.data();
+  std::vector<double> out_of_reach;
+  if (!all_have_capacity) {
+    out_of_reach.assign(labeler_price.begin(), labeler_price.end());
+    for (int l = 0; l < problem.num_labelers(); ++l) {
+      if (problem.capacity[l] == 0) {
+        out_of_reach[l] = std::numeric_limits<double>::infinity();
+      }
+    }
+    price = out_of_reach.data();
+  }
+  std::vector<double> best;
   for (int t = 0; t < problem.num_tasks(); ++t) {
-    const size_t k = problem.redundancy[t];
+    const int32_t k = problem.redundancy[t];
     if (k == 0) continue;
     const double penalty = problem.penalty(t);
-    best.clear();
-    double least = 0;  // what a reduced value must exceed to count
-    for (int e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-      const int l = problem.labeler[e];
-      const double reduced = problem.utility[e] + penalty - labeler_price[l];
-      if (!(reduced > least)) continue;
-      if (!all_have_capacity && problem.capacity[l] == 0) continue;
-      if (k > kFewSlots) {
-        best.push_back(reduced);
-        continue;
-      }
-      if (best.size() == k) best.pop_back();
-      size_t at = best.size();
-      best.push_back(reduced);
-      for (; at > 0 && best[at - 1] < reduced; --at) best[at] = best[at - 1];
-      best[at] = reduced;
-      if (best.size() == k) least = best.back();
-    }
-    if (best.size() > k) {
-      std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
-                       std::greater<>());
-      best.resize(k);
-    }
+    const int32_t begin = problem.offset[t], end = problem.offset[t + 1];
     double sum = 0;
-    for (const double reduced : best) sum += reduced;
+    if (k <= kMostBest) {
+      sum = SumOfBest(problem.utility.data() + begin,
+                      problem.labeler.data() + begin, price, end - begin, k,
+                      penalty);
+    } else {
+      best.clear();
+      for (int32_t e = begin; e < end; ++e) {
+        const double reduced =
+            problem.utility[e] + penalty - price[problem.labeler[e]];
+        if (reduced > 0) best.push_back(reduced);
+      }
+      if (best.size() > static_cast<size_t>(k)) {
+        std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
+                         std::greater<>());
+        best.resize(k);
+      }
+      for (const double reduced : best) sum += reduced;
+    }
     bound += sum - static_cast<double>(k) * penalty;
   }
   return bound;

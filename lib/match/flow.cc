@@ -8,6 +8,7 @@
 
 #include "lib/match/certificate.h"
 #include "lib/match/kernels.h"
+#include "lib/match/value_kernels.h"
 
 namespace allot {
 
@@ -32,26 +33,28 @@ bool FitsInt32(const ValueRange& range) {
 template <typename V>
 void Flow<V>::Link(int32_t slot, int32_t edge) {
   const int32_t l = labeler[edge];
-  slot_edge[slot] = edge;
-  taken[edge] = 1;
-  previous[slot] = kNone;
-  next[slot] = first[l];
-  if (first[l] != kNone) previous[first[l]] = slot;
+  slots[slot].edge = edge;
+  slots[slot].worth = value[edge];
+  value[edge] -= kHeld<V>;
+  slots[slot].previous = kNone;
+  slots[slot].next = first[l];
+  if (first[l] != kNone) slots[first[l]].previous = slot;
   first[l] = slot;
   ++load[l];
 }
 
 template <typename V>
 void Flow<V>::Unlink(int32_t slot) {
-  const int32_t edge = slot_edge[slot];
+  const int32_t edge = slots[slot].edge;
   const int32_t l = labeler[edge];
-  taken[edge] = 0;
-  if (previous[slot] != kNone) {
-    next[previous[slot]] = next[slot];
+  value[edge] = slots[slot].worth;
+  if (slots[slot].previous != kNone) {
+    slots[slots[slot].previous].next = slots[slot].next;
   } else {
-    first[l] = next[slot];
+    first[l] = slots[slot].next;
   }
-  if (next[slot] != kNone) previous[next[slot]] = previous[slot];
+  if (slots[slot].next != kNone)
+    slots[slots[slot].next].previous = slots[slot].previous;
   --load[l];
 }
 
@@ -63,9 +66,9 @@ void Flow<V>::Fill(int task, int32_t edge) {
 
 template <typename V>
 void Flow<V>::Empty(int32_t slot) {
-  const int32_t task = slot_task[slot];
+  const int32_t task = slots[slot].task;
   const int32_t last = slot_begin[task] + --filled[task];
-  const int32_t last_edge = slot_edge[last];
+  const int32_t last_edge = slots[last].edge;
   Unlink(slot);
   if (slot != last) {
     Unlink(last);
@@ -81,11 +84,36 @@ void Flow<V>::Move(int32_t slot, int32_t edge) {
 
 template <typename V>
 void Flow<V>::EmptyAll() {
+  for (int t = 0; t < num_tasks(); ++t) {
+    for (int32_t s = slot_begin[t]; s < slot_begin[t] + filled[t]; ++s) {
+      value[slots[s].edge] = slots[s].worth;
+    }
+  }
   std::fill(filled.begin(), filled.end(), 0);
   std::fill(first.begin(), first.end(), kNone);
   std::fill(load.begin(), load.end(), 0);
-  std::fill(taken.begin(), taken.end(), uint8_t{0});
 }
+
+namespace {
+
+// Every term of the certificate is then a whole number of at most 2^29 quanta,
+// and their sum stays below 2^53.
+bool SumsExact(const Problem& problem, const ValueRange& range,
+               double quantum) {
+  if (!range.whole) return false;
+  int64_t terms = problem.num_slots();
+  for (const int32_t c : problem.capacity) {
+    terms += std::min(c, problem.num_tasks());
+  }
+  double penalty = 0;
+  for (const double p : problem.unfilled_penalty) {
+    if (p != std::nearbyint(p)) return false;
+    penalty = std::max(penalty, p);
+  }
+  return terms < (1 << 23) && penalty <= quantum * kMaxValue<int32_t>;
+}
+
+}  // namespace
 
 template <typename V>
 Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
@@ -100,6 +128,7 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
   exponent = std::max(exponent, std::numeric_limits<double>::min_exponent);
   if (range.largest_value == 0) exponent = 0;
   flow.quantum = std::ldexp(1.0, exponent);
+  flow.sums_exact = SumsExact(problem, range, flow.quantum);
   const double scale = std::ldexp(1.0, -exponent);
 
   const int num_tasks = problem.num_tasks();
@@ -118,12 +147,20 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
     const int32_t end = problem.offset[t + 1];
     int32_t usable = 0;
     V most = 0;
-    for (int32_t e = begin; e < end; ++e) {
-      const double scaled = (problem.utility[e] + penalty) * scale + 0.5;
-      const V a = static_cast<V>(scaled < 0 ? 0.0 : scaled);
-      flow.value[e] = a;
-      usable += a > 0;
-      most = a > most ? a : most;
+    if constexpr (sizeof(V) == sizeof(int32_t)) {
+      const Quantised row =
+          Quantise(problem.utility.data() + begin, end - begin, penalty, scale,
+                   flow.value.data() + begin);
+      usable = row.positive;
+      most = row.largest;
+    } else {
+      for (int32_t e = begin; e < end; ++e) {
+        const double scaled = (problem.utility[e] + penalty) * scale + 0.5;
+        const V a = static_cast<V>(scaled < 0 ? 0.0 : scaled);
+        flow.value[e] = a;
+        usable += a > 0;
+        most = a > most ? a : most;
+      }
     }
     if (!all_have_capacity) {
       for (int32_t e = begin; e < end; ++e) {
@@ -140,17 +177,14 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
   const int32_t slots = flow.slot_begin[num_tasks];
   flow.price.assign(num_labelers, 0);
   flow.filled.assign(num_tasks, 0);
-  flow.slot_edge.resize(slots);
-  flow.slot_task.resize(slots);
+  flow.slots.resize(slots);
   for (int t = 0; t < num_tasks; ++t) {
-    std::fill(flow.slot_task.begin() + flow.slot_begin[t],
-              flow.slot_task.begin() + flow.slot_begin[t + 1], t);
+    for (int32_t s = flow.slot_begin[t]; s < flow.slot_begin[t + 1]; ++s) {
+      flow.slots[s].task = t;
+    }
   }
-  flow.next.resize(slots);
-  flow.previous.resize(slots);
   flow.first.assign(num_labelers, Flow<V>::kNone);
   flow.load.assign(num_labelers, 0);
-  flow.taken.assign(problem.num_edges(), 0);
   return flow;
 }
 
@@ -175,8 +209,7 @@ void FillFree(Flow<V>& flow) {
       int32_t best = Flow<V>::kNone;
       for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
         const int32_t l = flow.labeler[e];
-        if (flow.taken[e] || flow.value[e] == 0 ||
-            flow.load[l] >= problem.capacity[l]) {
+        if (flow.value[e] <= 0 || flow.load[l] >= problem.capacity[l]) {
           continue;
         }
         if (best == Flow<V>::kNone || flow.value[e] > flow.value[best]) {
@@ -204,27 +237,32 @@ int64_t IntegerGap(const Flow<V>& flow) {
               : std::min(kMost, gap + room * flow.price[l]);
   }
   std::vector<V> best;
-  Top<V> top;
   for (int t = 0; t < flow.num_tasks(); ++t) {
     const int32_t first = flow.slot_begin[t];
     const int32_t k = flow.slot_begin[t + 1] - first;
     if (k == 0) continue;
     const int32_t begin = problem.offset[t];
     const int32_t end = problem.offset[t + 1];
-    int64_t missed = 0;
+    V least = flow.filled[t] < k ? V{0} : flow.largest;
+    V lowest = flow.largest;
     for (int32_t s = first; s < first + flow.filled[t]; ++s) {
-      missed -= flow.reduced(flow.slot_edge[s]);
+      lowest = std::min(lowest, flow.slot_reduced(s));
     }
-    if (k <= kMostTop) {
-      TopReduced(flow.labeler + begin, flow.value.data() + begin,
-                 flow.price.data(), end - begin, k, top);
-      for (int i = 0; i < k; ++i) missed += std::max(V{0}, top.reduced[i]);
-    } else {
-      best.clear();
-      for (int32_t e = begin; e < end; ++e) best.push_back(flow.reduced(e));
-      std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
-                       std::greater<>());
-      for (int i = 0; i < k; ++i) missed += std::max(V{0}, best[i]);
+    least = std::min(least, lowest);
+    const V free =
+        LargestReduced(flow.labeler + begin, flow.value.data() + begin,
+                       flow.price.data(), end - begin)
+            .reduced;
+    if (lowest >= 0 && free <= least) continue;
+    // The slots are not the best: how much do they miss?
+    best.clear();
+    int64_t missed = 0;
+    for (int32_t e = begin; e < end; ++e) best.push_back(flow.reduced(e));
+    std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
+                     std::greater<>());
+    for (int i = 0; i < k; ++i) missed += std::max(V{0}, best[i]);
+    for (int32_t s = first; s < first + flow.filled[t]; ++s) {
+      missed -= flow.slot_reduced(s);
     }
     gap = std::min(kMost, gap + missed);
   }
@@ -238,13 +276,14 @@ Assignment ToAssignment(const Flow<V>& flow) {
   a.quantum = flow.quantum;
   a.offset.resize(flow.num_tasks() + 1);
   a.task_price.resize(flow.num_tasks());
+  a.edge.reserve(flow.slots.size());
   for (int t = 0; t < flow.num_tasks(); ++t) {
     V lowest = flow.largest;
     const int32_t begin = flow.slot_begin[t];
     for (int32_t s = begin; s < begin + flow.filled[t]; ++s) {
-      const int32_t e = flow.slot_edge[s];
+      const int32_t e = flow.slots[s].edge;
       a.edge.push_back(e);
-      lowest = std::min(lowest, flow.reduced(flow.slot_edge[s]));
+      lowest = std::min(lowest, flow.slot_reduced(s));
     }
     std::sort(a.edge.begin() + a.offset[t], a.edge.end());
     a.offset[t + 1] = static_cast<int32_t>(a.edge.size());
@@ -259,7 +298,12 @@ Assignment ToAssignment(const Flow<V>& flow) {
     a.labeler_price[l] = static_cast<double>(flow.price[l]) * flow.quantum;
   }
   a.objective = Objective(problem, a);
-  a.upper_bound = UpperBound(problem, a.labeler_price);
+  const int64_t integer_gap = IntegerGap(flow);
+  a.exact = integer_gap == 0;
+  a.upper_bound =
+      flow.sums_exact
+          ? a.objective + static_cast<double>(integer_gap) * flow.quantum
+          : UpperBound(problem, a.labeler_price);
   a.gap = RelativeGap(a.objective, a.upper_bound);
   return a;
 }

@@ -10,7 +10,9 @@
 // Overflow. 0 <= a[e] <= A with A <= kMaxValue<V>. Every solver keeps
 // 0 <= p[l] <= A + epsilon, epsilon <= A; shortest-path labels stay below 4 A
 // (shortest_path.h). kMaxValue<int32_t> = 2^28, so 4 A <= 2^30 fits an int32;
-// kMaxValue<int64_t> = 2^40 leaves room for sums over 2^22 slots.
+// kMaxValue<int64_t> = 2^40 leaves room for sums over 2^22 slots. What a slot
+// holds is marked by kHeld, 2^29 (2^59): it stays negative, and less a price it
+// stays above -2^30 (-2^60).
 #ifndef ALLOT_LIB_MATCH_FLOW_H_
 #define ALLOT_LIB_MATCH_FLOW_H_
 
@@ -25,6 +27,9 @@ namespace allot {
 
 template <typename V>
 inline constexpr V kMaxValue = V{1} << (sizeof(V) == 4 ? 28 : 40);
+
+template <typename V>
+inline constexpr V kHeld = V{1} << (sizeof(V) == 4 ? 29 : 59);
 
 // What quantising a problem would need.
 struct ValueRange {
@@ -43,9 +48,13 @@ struct Flow {
 
   const Problem* problem = nullptr;
   double quantum = 1;
-  V largest = 0;                     // A
+  V largest = 0;  // A
+  // Nothing was rounded, and sums over the problem are exact in doubles too.
+  bool sums_exact = false;
   const int32_t* labeler = nullptr;  // [edges] the problem's
-  std::vector<V> value;              // a, [edges]
+  // a, [edges]; less kHeld while a slot holds the edge, so that whoever looks
+  // for a task's best passes over it.
+  std::vector<V> value;
 
   std::vector<V> price;  // p, [labelers]
 
@@ -53,28 +62,52 @@ struct Flow {
   // filled[t] hold an edge. A task has at most as many slots as edges.
   std::vector<int32_t> slot_begin;  // [tasks + 1]
   std::vector<int32_t> filled;      // [tasks]
-  std::vector<int32_t> slot_edge;   // [slots]
-  std::vector<int32_t> slot_task;   // [slots]
-  // The slots that each labeler serves, as doubly linked lists.
-  std::vector<int32_t> next, previous;  // [slots]
-  std::vector<int32_t> first;           // [labelers]
-  std::vector<int32_t> load;            // [labelers]
-  std::vector<uint8_t> taken;           // [edges] whether some slot holds it
+  struct Slot {
+    int32_t task;
+    int32_t edge;            // these, where filled
+    V worth;                 // a of the edge
+    int32_t next, previous;  // of the slots that its labeler serves
+  };
+  std::vector<Slot> slots;
+  std::vector<int32_t> first;  // [labelers] the first slot, or kNone
+  std::vector<int32_t> load;   // [labelers]
 
   int num_tasks() const { return problem->num_tasks(); }
   int num_labelers() const { return problem->num_labelers(); }
   int room(int task) const {
     return slot_begin[task + 1] - slot_begin[task] - filled[task];
   }
-  V reduced(int32_t edge) const { return value[edge] - price[labeler[edge]]; }
+  bool taken(int32_t edge) const { return value[edge] < 0; }
+  // a, taken or not.
+  V worth(int32_t edge) const {
+    return value[edge] + (value[edge] < 0 ? kHeld<V> : 0);
+  }
+  V slot_reduced(int32_t slot) const {
+    return slots[slot].worth - price[labeler[slots[slot].edge]];
+  }
+  V reduced(int32_t edge) const { return worth(edge) - price[labeler[edge]]; }
 
-  // Fills an empty slot of the task. Requires room(task) > 0, !taken[edge].
+  // Fills an empty slot of the task. Requires room(task) > 0, !taken(edge).
   void Fill(int task, int32_t edge);
   // Empties the slot; the task's last filled slot moves into its place.
   void Empty(int32_t slot);
-  // The slot changes labelers. Requires !taken[edge].
+  // The slot changes labelers. Requires !taken(edge).
   void Move(int32_t slot, int32_t edge);
   void EmptyAll();
+
+  // Rows lie all over memory: asks for one that will be read soon.
+  void PrefetchRow(int32_t task) const {
+    const int32_t begin = problem->offset[task];
+    const int32_t end = problem->offset[task + 1];
+    constexpr int32_t kLine = 64 / sizeof(int32_t), kMost = 8 * kLine;
+    for (int32_t e = begin; e < end && e < begin + kMost; e += kLine) {
+      __builtin_prefetch(&value[e]);
+      __builtin_prefetch(&labeler[e]);
+    }
+    // Rows do not begin where lines do.
+    __builtin_prefetch(&value[end - 1]);
+    __builtin_prefetch(&labeler[end - 1]);
+  }
 
  private:
   void Link(int32_t slot, int32_t edge);
@@ -101,7 +134,8 @@ void FillFree(Flow<V>& flow);
 template <typename V>
 int64_t IntegerGap(const Flow<V>& flow);
 
-// The answer, with its certificate against the real-valued problem.
+// The answer, with its certificate against the real-valued problem; `exact` is
+// set if the integer problem is proven optimal.
 template <typename V>
 Assignment ToAssignment(const Flow<V>& flow);
 

@@ -21,13 +21,14 @@ void SuggestPrices(Flow<V>& flow) {
     flow.price[l] = 0;
     if (flow.load[l] == 0 || flow.load[l] < problem.capacity[l]) continue;
     V lowest = flow.largest;
-    for (int32_t s = flow.first[l]; s != Flow<V>::kNone; s = flow.next[s]) {
-      const int32_t t = flow.slot_task[s];
+    for (int32_t s = flow.first[l]; s != Flow<V>::kNone;
+         s = flow.slots[s].next) {
+      const int32_t t = flow.slots[s].task;
       V second = 0;
       for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-        if (!flow.taken[e]) second = std::max(second, flow.value[e]);
+        second = std::max(second, flow.value[e]);
       }
-      const V gain = flow.value[flow.slot_edge[s]] - second;
+      const V gain = flow.slots[s].worth - second;
       lowest = std::min(lowest, std::max(V{0}, gain));
     }
     flow.price[l] = lowest;
@@ -59,12 +60,10 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
   }
   SuggestPrices(flow);
   Assignment best = ToAssignment(flow);
-  best.exact = IntegerGap(flow) == 0;
   const auto offer = [&](std::span<const double> price) {
     SetPrices(price, flow);
     Assignment other = ToAssignment(flow);
     if (other.upper_bound >= best.upper_bound) return;
-    other.exact = IntegerGap(flow) == 0;
     best = std::move(other);
   };
   offer({});

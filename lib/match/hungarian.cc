@@ -16,7 +16,6 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
   SolveStats stats;
   const RepairResult result = Repair<V>(flow, index).Run({deadline}, stats);
   Assignment assignment = ToAssignment(flow);
-  assignment.exact = IntegerGap(flow) == 0;
   assignment.deadline_reached = result == RepairResult::kDeadline;
   assignment.solver = Solver::kHungarian;
   assignment.stats = stats;

@@ -13,8 +13,8 @@ namespace allot {
 template <typename V>
 class Incumbent {
  public:
-  // Keeps a reference. Made right after the flow: how long that took is about
-  // what Offer() takes, and is kept back from the deadline.
+  // Keeps a reference. Made right after the flow: how long that took tells
+  // what FillFree() and Offer() take, which is kept back from the deadline.
   Incumbent(const Flow<V>& flow, const Deadline& deadline,
             double gap_tolerance);
 

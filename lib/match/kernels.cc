@@ -2,7 +2,6 @@
 #include "lib/match/kernels.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #if defined(__x86_64__)
@@ -41,11 +40,22 @@ void TopReducedPlain(const int32_t* labeler, const V* value, const V* price,
                      int n, int want, Top<V>& top) {
   int have = 0;
   for (int i = 0; i < n; ++i) {
-    const V r = value[i] - price[labeler[i]];
+    const V r = price == nullptr ? value[i] : value[i] - price[labeler[i]];
     if (have == want && r <= top.reduced[want - 1]) continue;
     have = Insert(r, i, want, have, top);
   }
   Fill(have, want, top);
+}
+
+template <typename V>
+BestEdge<V> LargestReducedPlain(const int32_t* labeler, const V* value,
+                                const V* price, int n) {
+  BestEdge<V> best = {value[0] - price[labeler[0]], 0};
+  for (int i = 1; i < n; ++i) {
+    const V r = value[i] - price[labeler[i]];
+    if (r > best.reduced) best = {r, i};
+  }
+  return best;
 }
 
 template <typename V>
@@ -95,11 +105,11 @@ __attribute__((target("avx2"))) inline int32_t HorizontalMax(__m256i v) {
   return _mm_cvtsi128_si32(m);
 }
 
-__attribute__((target("avx2"))) void TopReducedAvx2(const int32_t* labeler,
-                                                    const int32_t* value,
-                                                    const int32_t* price, int n,
-                                                    int want,
-                                                    Top<int32_t>& top) {
+__attribute__((target("avx2"))) void TopOfManyAvx2(const int32_t* labeler,
+                                                   const int32_t* value,
+                                                   const int32_t* price, int n,
+                                                   int want,
+                                                   Top<int32_t>& top) {
   alignas(32) int32_t buffer[kChunk];
   constexpr int32_t kNone = std::numeric_limits<int32_t>::min();
   const __m256i none = _mm256_set1_epi32(kNone);
@@ -115,14 +125,18 @@ __attribute__((target("avx2"))) void TopReducedAvx2(const int32_t* labeler,
       const __m256i a = _mm256_loadu_si256(
           reinterpret_cast<const __m256i*>(value + begin + i));
       const __m256i r =
-          _mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4));
+          price == nullptr
+              ? a
+              : _mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4));
       _mm256_store_si256(reinterpret_cast<__m256i*>(buffer + i), r);
       most = _mm256_max_epi32(most, r);
     }
     if (padded > whole) {
       for (int i = whole; i < padded; ++i) {
-        buffer[i] =
-            i < size ? value[begin + i] - price[labeler[begin + i]] : kNone;
+        buffer[i] = i >= size ? kNone
+                    : price == nullptr
+                        ? value[begin + i]
+                        : value[begin + i] - price[labeler[begin + i]];
       }
       most = _mm256_max_epi32(
           most,
@@ -156,43 +170,115 @@ __attribute__((target("avx2"))) void TopReducedAvx2(const int32_t* labeler,
   Fill(have, want, top);
 }
 
-#endif
-
-#if defined(__SSE4_1__)
-
-inline double Larger(__m128d v) {
-  return std::max(_mm_cvtsd_f64(v), _mm_cvtsd_f64(_mm_unpackhi_pd(v, v)));
-}
-
-void AddPairs(const double* utility, int pairs, double penalty,
-              RangeSums& sums) {
-  const __m128d zero = _mm_setzero_pd(), sign = _mm_set1_pd(-0.0);
-  const __m128d add = _mm_set1_pd(penalty);
-  __m128d most = zero, most_utility = zero, fraction = zero;
-  for (int i = 0; i < pairs; ++i) {
-    const __m128d w = _mm_loadu_pd(utility + 2 * i);
-    const __m128d value = _mm_add_pd(w, add);
-    const __m128d worth = _mm_cmpgt_pd(value, zero);
-    most = _mm_max_pd(most, value);
-    most_utility =
-        _mm_max_pd(most_utility, _mm_and_pd(worth, _mm_andnot_pd(sign, w)));
-    const __m128d whole =
-        _mm_round_pd(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    fraction =
-        _mm_or_pd(fraction, _mm_and_pd(worth, _mm_cmpneq_pd(value, whole)));
+__attribute__((target("avx2"))) BestEdge<int32_t> LargestReducedAvx2(
+    const int32_t* labeler, const int32_t* value, const int32_t* price, int n) {
+  const __m256i none = _mm256_set1_epi32(std::numeric_limits<int32_t>::min());
+  const __m256i eight = _mm256_set1_epi32(8);
+  __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  __m256i most = none, where = _mm256_setzero_si256();
+  int i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256i l =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(labeler + i));
+    const __m256i a =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(value + i));
+    const __m256i r = _mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4));
+    where = _mm256_blendv_epi8(where, index, _mm256_cmpgt_epi32(r, most));
+    most = _mm256_max_epi32(most, r);
+    index = _mm256_add_epi32(index, eight);
   }
-  sums.largest_value = std::max(sums.largest_value, Larger(most));
-  sums.largest_utility = std::max(sums.largest_utility, Larger(most_utility));
-  sums.whole = sums.whole && _mm_movemask_pd(fraction) == 0;
+  if (i < n) {
+    const __m256i used = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), index);
+    const __m256i l = _mm256_maskload_epi32(labeler + i, used);
+    const __m256i a = _mm256_maskload_epi32(value + i, used);
+    const __m256i r = _mm256_blendv_epi8(
+        none, _mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4)), used);
+    where = _mm256_blendv_epi8(where, index, _mm256_cmpgt_epi32(r, most));
+    most = _mm256_max_epi32(most, r);
+  }
+  const int32_t best = HorizontalMax(most);
+  const __m256i here = _mm256_cmpeq_epi32(most, _mm256_set1_epi32(best));
+  const __m256i at = _mm256_blendv_epi8(
+      _mm256_set1_epi32(std::numeric_limits<int32_t>::max()), where, here);
+  return {best, -HorizontalMax(_mm256_sub_epi32(_mm256_setzero_si256(), at))};
 }
 
-#else
-
-void AddPairs(const double*, int, double, RangeSums&) {}
+// Eight interleaved parts of the row keep their two largest each, and of what
+// those leave out only the largest: unless that is among the wanted, the wanted
+// are among the sixteen.
+__attribute__((target("avx2"))) void TopReducedAvx2(const int32_t* labeler,
+                                                    const int32_t* value,
+                                                    const int32_t* price, int n,
+                                                    int want,
+                                                    Top<int32_t>& top) {
+  constexpr int32_t kNone = std::numeric_limits<int32_t>::min();
+  const __m256i none = _mm256_set1_epi32(kNone);
+  __m256i r1 = none, r2 = none, left = none;
+  __m256i i1 = _mm256_set1_epi32(-1), i2 = i1;
+  __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i eight = _mm256_set1_epi32(8);
+  const auto add = [&](__m256i r) __attribute__((target("avx2"))) {
+    const __m256i first = _mm256_cmpgt_epi32(r, r1);
+    const __m256i second = _mm256_cmpgt_epi32(r, r2);
+    left = _mm256_max_epi32(left, _mm256_min_epi32(r, r2));
+    r2 = _mm256_max_epi32(r2, _mm256_min_epi32(r, r1));
+    i2 = _mm256_blendv_epi8(_mm256_blendv_epi8(i2, index, second), i1, first);
+    r1 = _mm256_max_epi32(r1, r);
+    i1 = _mm256_blendv_epi8(i1, index, first);
+    index = _mm256_add_epi32(index, eight);
+  };
+  int i = 0;
+  for (; price == nullptr && i + 8 <= n; i += 8) {
+    add(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(value + i)));
+  }
+  for (; i + 8 <= n; i += 8) {
+    const __m256i l =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(labeler + i));
+    const __m256i a =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(value + i));
+    add(_mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4)));
+  }
+  if (i < n && price == nullptr) {
+    const __m256i used = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), index);
+    add(_mm256_blendv_epi8(none, _mm256_maskload_epi32(value + i, used), used));
+  } else if (i < n) {
+    const __m256i used = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), index);
+    const __m256i l = _mm256_maskload_epi32(labeler + i, used);
+    const __m256i a = _mm256_maskload_epi32(value + i, used);
+    add(_mm256_blendv_epi8(
+        none, _mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4)), used));
+  }
+  for (int found = 0;; ++found) {
+    const int32_t best = HorizontalMax(r1);
+    top.reduced[found] = best;
+    if (best == kNone) {
+      top.index[found] = -1;
+      if (found + 1 == want) break;
+      continue;
+    }
+    const __m256i here = _mm256_cmpeq_epi32(r1, _mm256_set1_epi32(best));
+    // Ties by index.
+    const __m256i at = _mm256_blendv_epi8(
+        _mm256_set1_epi32(std::numeric_limits<int32_t>::max()), i1, here);
+    const int32_t least =
+        -HorizontalMax(_mm256_sub_epi32(_mm256_setzero_si256(), at));
+    top.index[found] = least;
+    if (found + 1 == want) break;
+    const __m256i lane = _mm256_cmpeq_epi32(i1, _mm256_set1_epi32(least));
+    r1 = _mm256_blendv_epi8(r1, r2, lane);
+    i1 = _mm256_blendv_epi8(i1, i2, lane);
+    r2 = _mm256_blendv_epi8(r2, none, lane);
+  }
+  if (want > 2 && top.reduced[want - 1] <= HorizontalMax(left) && n > 16) {
+    TopOfManyAvx2(labeler, value, price, n, want, top);
+  }
+}
 
 #endif
 
 struct Kernels {
+  BestEdge<int32_t> (*largest)(const int32_t*, const int32_t*, const int32_t*,
+                               int);
   void (*top)(const int32_t*, const int32_t*, const int32_t*, int, int,
               Top<int32_t>&);
   int (*above)(const int32_t*, const int32_t*, const int32_t*, int, int32_t,
@@ -201,29 +287,26 @@ struct Kernels {
 
 Kernels ChooseKernels() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) return {TopReducedAvx2, FindAboveAvx2};
+  if (__builtin_cpu_supports("avx2")) {
+    return {LargestReducedAvx2, TopReducedAvx2, FindAboveAvx2};
+  }
 #endif
-  return {TopReducedPlain<int32_t>, FindAbovePlain<int32_t>};
+  return {LargestReducedPlain<int32_t>, TopReducedPlain<int32_t>,
+          FindAbovePlain<int32_t>};
 }
 
 const Kernels kKernels = ChooseKernels();
 
 }  // namespace
 
-void AddToRange(const double* utility, int n, double penalty, RangeSums& sums) {
-#if defined(__SSE4_1__)
-  int i = n / 2 * 2;
-#else
-  int i = 0;
-#endif
-  AddPairs(utility, i / 2, penalty, sums);
-  for (; i < n; ++i) {
-    const double value = utility[i] + penalty;
-    if (!(value > 0)) continue;
-    sums.largest_value = std::max(sums.largest_value, value);
-    sums.largest_utility = std::max(sums.largest_utility, std::abs(utility[i]));
-    sums.whole = sums.whole && value == std::nearbyint(value);
-  }
+BestEdge<int32_t> LargestReduced(const int32_t* labeler, const int32_t* value,
+                                 const int32_t* price, int n) {
+  return kKernels.largest(labeler, value, price, n);
+}
+
+BestEdge<int64_t> LargestReduced(const int32_t* labeler, const int64_t* value,
+                                 const int64_t* price, int n) {
+  return LargestReducedPlain(labeler, value, price, n);
 }
 
 void TopReduced(const int32_t* labeler, const int32_t* value,

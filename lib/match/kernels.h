@@ -22,11 +22,24 @@ struct Top {
 
 // The `want` largest of value[i] - price[labeler[i]], i < n, in descending
 // order, ties by index; where n < want, the rest is `lowest`, with index -1.
-// Requires 1 <= want <= kMostTop; values of at most 2^30 in size.
+// Requires 1 <= want <= kMostTop; values of at most 2^30 in size. `price` may
+// be null: then all are 0.
 void TopReduced(const int32_t* labeler, const int32_t* value,
                 const int32_t* price, int n, int want, Top<int32_t>& top);
 void TopReduced(const int32_t* labeler, const int64_t* value,
                 const int64_t* price, int n, int want, Top<int64_t>& top);
+
+// The largest of value[i] - price[labeler[i]], the first of several. Requires
+// n > 0.
+template <typename V>
+struct BestEdge {
+  V reduced;
+  int32_t index;
+};
+BestEdge<int32_t> LargestReduced(const int32_t* labeler, const int32_t* value,
+                                 const int32_t* price, int n);
+BestEdge<int64_t> LargestReduced(const int32_t* labeler, const int64_t* value,
+                                 const int64_t* price, int n);
 
 // The indices i < n of value[i] - price[labeler[i]] > threshold, ascending;
 // returns how many. `found` has room for n + 8.
@@ -34,14 +47,6 @@ int FindAbove(const int32_t* labeler, const int32_t* value,
               const int32_t* price, int n, int32_t threshold, int32_t* found);
 int FindAbove(const int32_t* labeler, const int64_t* value,
               const int64_t* price, int n, int64_t threshold, int32_t* found);
-
-// What is known of the utilities seen so far.
-struct RangeSums {
-  double largest_value = 0;    // of w + penalty, 0 if none is positive
-  double largest_utility = 0;  // of |w| where w + penalty is positive
-  bool whole = true;           // every w + penalty is a whole number
-};
-void AddToRange(const double* utility, int n, double penalty, RangeSums& sums);
 
 // Below every reduced value of an edge that may be used. A value of kBlocked
 // keeps an edge out of the top.

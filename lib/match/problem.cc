@@ -75,6 +75,17 @@ absl::Status ValidateEdges(const Problem& problem) {
                        ", got ", problem.utility[e]));
     }
   }
+  // A row in ascending order names nobody twice.
+  int descents = 0;
+  for (int e = 0; e + 1 < num_edges; ++e) {
+    descents += problem.labeler[e] >= problem.labeler[e + 1];
+  }
+  for (int t = 1; t < problem.num_tasks() && descents > 0; ++t) {
+    const int e = problem.offset[t];
+    if (e == 0 || e == num_edges || e == problem.offset[t - 1]) continue;
+    descents -= problem.labeler[e - 1] >= problem.labeler[e];
+  }
+  if (descents == 0) return absl::OkStatus();
   // last_task[l] is the last task seen with labeler l.
   std::vector<int32_t> last_task(num_labelers, -1);
   for (int t = 0; t < problem.num_tasks(); ++t) {

@@ -11,14 +11,8 @@ template <typename V>
 Repair<V>::Repair(Flow<V>& flow, LabelerIndex& index)
     : flow_(flow),
       index_(index),
-      labeler_stamp_(flow.num_labelers(), 0),
-      task_stamp_(flow.num_tasks(), 0),
-      distance_(flow.num_labelers()),
-      task_distance_(flow.num_tasks()),
-      best_free_(flow.num_tasks()),
-      settled_(flow.num_labelers()),
-      via_slot_(flow.num_labelers()),
-      via_edge_(flow.num_labelers()) {
+      node_(flow.num_labelers()),
+      seen_(flow.num_tasks()) {
   int32_t most = 0;
   for (int t = 0; t < flow.num_tasks(); ++t) {
     most =
@@ -74,14 +68,19 @@ bool Repair<V>::OutOfLimits() {
   ++scans_;
   if (scans_ % 64 == 0 && limits_.deadline.Passed()) {
     result_ = RepairResult::kDeadline;
+  } else if (scans_ > limits_.most_scans) {
+    result_ = RepairResult::kCapped;
   }
   return result_ != RepairResult::kOptimal;
 }
 
 template <typename V>
 void Repair<V>::ContentTasks() {
-  kept_ = flow_.slot_edge;
+  kept_.resize(flow_.slots.size());
+  for (size_t s = 0; s < kept_.size(); ++s) kept_[s] = flow_.slots[s].edge;
   const std::vector<int32_t> kept_count = flow_.filled;
+  all_free_ = std::all_of(flow_.price.begin(), flow_.price.end(),
+                          [](V p) { return p == 0; });
   flow_.EmptyAll();
   for (int t = 0; t < flow_.num_tasks(); ++t) {
     const int32_t k = flow_.room(t);
@@ -105,7 +104,8 @@ void Repair<V>::FillBest(int32_t task, int32_t k,
   const int32_t begin = problem.offset[task];
   Top<V> top;
   TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
-             flow_.price.data(), problem.offset[task + 1] - begin, k, top);
+             all_free_ ? nullptr : flow_.price.data(),
+             problem.offset[task + 1] - begin, k, top);
   const V least = std::max(V{0}, top.reduced[k - 1]);
   int32_t i = 0;
   for (; i < k && top.reduced[i] > least; ++i) {
@@ -117,7 +117,7 @@ void Repair<V>::FillBest(int32_t task, int32_t k,
   if (least == 0) return;
   for (; flow_.room(task) > 0; ++i) {
     const int32_t e = begin + top.index[i];
-    if (!flow_.taken[e]) flow_.Fill(task, e);
+    if (!flow_.taken(e)) flow_.Fill(task, e);
   }
 }
 
@@ -148,7 +148,6 @@ template <typename V>
 void Repair<V>::RaisePrices() {
   const Problem& problem = *flow_.problem;
   std::vector<int32_t> queue;
-  Top<V> top;
   for (int l = 0; l < flow_.num_labelers(); ++l) {
     if (flow_.load[l] > problem.capacity[l]) queue.push_back(l);
   }
@@ -159,33 +158,24 @@ void Repair<V>::RaisePrices() {
     if (excess <= 0) continue;
     if (OutOfLimits()) return;
     leavers_.clear();
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
-      const int32_t t = flow_.slot_task[s];
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
+         s = flow_.slots[s].next) {
+      if (flow_.slots[s].next != Flow<V>::kNone) {
+        flow_.PrefetchRow(flow_.slots[flow_.slots[s].next].task);
+      }
+      const int32_t t = flow_.slots[s].task;
       const int32_t begin = problem.offset[t];
       V best = 0;
       int32_t to = Flow<V>::kNone;
-      if (flow_.filled[t] < kMostTop) {
-        // The best that is not taken is among the best filled[t] + 1.
-        TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
-                   flow_.price.data(), problem.offset[t + 1] - begin,
-                   flow_.filled[t] + 1, top);
-        for (int i = 0; i <= flow_.filled[t] && top.reduced[i] > 0; ++i) {
-          if (flow_.taken[begin + top.index[i]]) continue;
-          best = top.reduced[i];
-          to = begin + top.index[i];
-          break;
-        }
-      } else {
-        for (int32_t e = begin; e < problem.offset[t + 1]; ++e) {
-          const V r = flow_.reduced(e);
-          if (r > best && !flow_.taken[e]) {
-            best = r;
-            to = e;
-          }
-        }
+      const BestEdge<V> free =
+          LargestReduced(flow_.labeler + begin, flow_.value.data() + begin,
+                         flow_.price.data(), problem.offset[t + 1] - begin);
+      if (free.reduced > 0) {
+        best = free.reduced;
+        to = begin + free.index;
       }
       work -= problem.offset[t + 1] - problem.offset[t];
-      leavers_.push_back({flow_.reduced(flow_.slot_edge[s]) - best, s, to});
+      leavers_.push_back({flow_.slot_reduced(s) - best, s, to});
     }
     std::nth_element(leavers_.begin(), leavers_.begin() + (excess - 1),
                      leavers_.end(), [](const Leaver& x, const Leaver& y) {
@@ -213,8 +203,8 @@ void Repair<V>::RaisePrices() {
 // The slot is about to let its edge go.
 template <typename V>
 void Repair<V>::NoteFreed(int32_t slot) {
-  V& best = best_free_[flow_.slot_task[slot]];
-  best = std::max(best, flow_.reduced(flow_.slot_edge[slot]));
+  V& best = seen_[flow_.slots[slot].task].best_free;
+  best = std::max(best, flow_.slot_reduced(slot));
 }
 
 // Frees one slot of an overloaded labeler.
@@ -225,31 +215,35 @@ bool Repair<V>::Relieve(int32_t source) {
   V shortest = flow_.largest + 1;
   int32_t end_labeler = Flow<V>::kNone;  // kNone: end_slot is left empty
   int32_t end_slot = Flow<V>::kNone;
-  labeler_stamp_[source] = search_;
-  settled_[source] = 0;
-  distance_[source] = 0;
+  node_[source].search = search_;
+  node_[source].settled = 0;
+  node_[source].distance = 0;
   Push(0, source);
   while (!heap_.empty()) {
     const Label label = Pop();
     if (label.distance >= shortest) break;
     const int32_t l = label.labeler;
-    if (settled_[l] || label.distance != distance_[l]) continue;
-    settled_[l] = 1;
+    if (node_[l].settled || label.distance != node_[l].distance) continue;
+    node_[l].settled = 1;
     tree_.push_back(l);
     if (OutOfLimits()) return false;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
-      const int32_t t = flow_.slot_task[s];
-      const V base = label.distance + flow_.reduced(flow_.slot_edge[s]);
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
+         s = flow_.slots[s].next) {
+      if (flow_.slots[s].next != Flow<V>::kNone) {
+        flow_.PrefetchRow(flow_.slots[flow_.slots[s].next].task);
+      }
+      const int32_t t = flow_.slots[s].task;
+      const V base = label.distance + flow_.slot_reduced(s);
       // A task reached before at no more than this has nothing new to offer.
-      if (task_stamp_[t] == search_ && task_distance_[t] <= base) continue;
-      task_stamp_[t] = search_;
-      task_distance_[t] = base;
+      if (seen_[t].search == search_ && seen_[t].distance <= base) continue;
+      seen_[t].search = search_;
+      seen_[t].distance = base;
       if (base < shortest) {
         shortest = base;
         end_slot = s;
         end_labeler = Flow<V>::kNone;
       }
-      if (base - best_free_[t] >= shortest) continue;
+      if (base - seen_[t].best_free >= shortest) continue;
       // What can beat the shortest path known; it may shrink meanwhile.
       const int32_t begin = problem.offset[t];
       const int found = FindAbove(
@@ -260,36 +254,39 @@ bool Repair<V>::Relieve(int32_t source) {
         const int32_t e = begin + found_[i];
         const int32_t to = flow_.labeler[e];
         const V distance = base - flow_.reduced(e);
-        if (!flow_.taken[e]) best_free = std::max(best_free, base - distance);
-        if (distance >= shortest || flow_.taken[e] || flow_.value[e] == 0) {
-          continue;
-        }
-        if (labeler_stamp_[to] == search_) {
-          if (distance >= distance_[to]) continue;
+        if (flow_.taken(e)) continue;
+        best_free = std::max(best_free, base - distance);
+        if (distance >= shortest || flow_.value[e] == 0) continue;
+        if (node_[to].search == search_) {
+          if (distance >= node_[to].distance) continue;
         } else {
-          labeler_stamp_[to] = search_;
-          settled_[to] = 0;
+          node_[to].search = search_;
+          node_[to].settled = 0;
         }
-        distance_[to] = distance;
-        via_slot_[to] = s;
-        via_edge_[to] = e;
+        node_[to].distance = distance;
+        node_[to].via_slot = s;
+        node_[to].via_edge = e;
         if (flow_.load[to] < problem.capacity[to]) {
           shortest = distance;
           end_labeler = to;
         } else {
+          if (flow_.first[to] != Flow<V>::kNone) {
+            flow_.PrefetchRow(flow_.slots[flow_.first[to]].task);
+          }
           Push(distance, to);
         }
       }
-      best_free_[t] = best_free;
+      seen_[t].best_free = best_free;
     }
   }
   for (const int32_t l : tree_) {
-    if (distance_[l] < shortest) flow_.price[l] += shortest - distance_[l];
+    if (node_[l].distance < shortest)
+      flow_.price[l] += shortest - node_[l].distance;
   }
   ++stats_->augmentations;
   int32_t from;
   if (end_labeler == Flow<V>::kNone) {
-    from = flow_.labeler[flow_.slot_edge[end_slot]];
+    from = flow_.labeler[flow_.slots[end_slot].edge];
   } else {
     from = end_labeler;
   }
@@ -298,10 +295,10 @@ bool Repair<V>::Relieve(int32_t source) {
   const bool empties = end_labeler == Flow<V>::kNone;
   const int32_t emptied = end_slot;
   while (from != source) {
-    const int32_t slot = via_slot_[from];
-    const int32_t parent = flow_.labeler[flow_.slot_edge[slot]];
+    const int32_t slot = node_[from].via_slot;
+    const int32_t parent = flow_.labeler[flow_.slots[slot].edge];
     NoteFreed(slot);
-    flow_.Move(slot, via_edge_[from]);
+    flow_.Move(slot, node_[from].via_edge);
     from = parent;
   }
   if (empties) {
@@ -312,127 +309,6 @@ bool Repair<V>::Relieve(int32_t source) {
 }
 
 // What the task's worst slot is worth, 0 if one is empty.
-template <typename V>
-V Repair<V>::Profit(int32_t task) const {
-  if (flow_.room(task) > 0) return 0;
-  V profit = flow_.largest;
-  for (int32_t s = flow_.slot_begin[task]; s < flow_.slot_begin[task + 1];
-       ++s) {
-    profit = std::min(profit, flow_.reduced(flow_.slot_edge[s]));
-  }
-  return profit;
-}
-
-template <typename V>
-void Repair<V>::PrepareSupply() {
-  if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
-  in_value_.resize(index_.edge.size());
-  for (size_t i = 0; i < in_value_.size(); ++i) {
-    in_value_[i] = flow_.value[index_.edge[i]];
-  }
-  int32_t most = 0;
-  for (int l = 0; l < flow_.num_labelers(); ++l) {
-    most = std::max(most, index_.begin[l + 1] - index_.begin[l]);
-  }
-  if (found_.size() < static_cast<size_t>(most) + 8) found_.resize(most + 8);
-  profit_.resize(flow_.num_tasks());
-  for (int t = 0; t < flow_.num_tasks(); ++t) profit_[t] = Profit(t);
-}
-
-// Brings a slot to a labeler with room whose price is positive, or lowers that
-// price to 0.
-template <typename V>
-bool Repair<V>::Supply(int32_t source) {
-  if (in_value_.empty()) PrepareSupply();
-  Begin();
-  V shortest = flow_.price[source];
-  int32_t end_labeler = source;       // who gives up a slot
-  int32_t end_edge = Flow<V>::kNone;  // or: the edge that fills an empty slot
-  int32_t end_task = Flow<V>::kNone;
-  labeler_stamp_[source] = search_;
-  settled_[source] = 0;
-  distance_[source] = 0;
-  Push(0, source);
-  while (!heap_.empty()) {
-    const Label label = Pop();
-    if (label.distance >= shortest) break;
-    const int32_t l = label.labeler;
-    if (settled_[l] || label.distance != distance_[l]) continue;
-    settled_[l] = 1;
-    tree_.push_back(l);
-    if (OutOfLimits()) return false;
-    // What can beat the shortest path known: the task gives up profit_ and
-    // gains a - p. It may shrink meanwhile.
-    const int32_t begin = index_.begin[l];
-    const int found =
-        FindAbove(index_.task.data() + begin, in_value_.data() + begin,
-                  profit_.data(), index_.begin[l + 1] - begin,
-                  flow_.price[l] - (shortest - label.distance), found_.data());
-    for (int i = 0; i < found; ++i) {
-      const int32_t e = index_.edge[begin + found_[i]];
-      if (flow_.taken[e] || flow_.value[e] == 0) continue;
-      const V base = label.distance - flow_.value[e] + flow_.price[l];
-      const int32_t t = index_.task[begin + found_[i]];
-      if (base + profit_[t] >= shortest) continue;
-      if (task_stamp_[t] == search_ && task_distance_[t] <= base) continue;
-      task_stamp_[t] = search_;
-      task_distance_[t] = base;
-      if (flow_.room(t) > 0) {
-        shortest = base;
-        end_edge = e;
-        end_task = t;
-        end_labeler = l;
-        continue;
-      }
-      const int32_t first = flow_.slot_begin[t];
-      for (int32_t s = first; s < first + flow_.filled[t]; ++s) {
-        const int32_t held = flow_.slot_edge[s];
-        const V distance = base + flow_.reduced(held);
-        if (distance >= shortest) continue;
-        const int32_t to = flow_.labeler[held];
-        if (labeler_stamp_[to] == search_) {
-          if (distance >= distance_[to]) continue;
-        } else {
-          labeler_stamp_[to] = search_;
-          settled_[to] = 0;
-        }
-        distance_[to] = distance;
-        via_slot_[to] = s;
-        via_edge_[to] = e;
-        if (distance + flow_.price[to] < shortest) {
-          shortest = distance + flow_.price[to];
-          end_labeler = to;
-          end_edge = Flow<V>::kNone;
-        }
-        Push(distance, to);
-      }
-    }
-  }
-  for (const int32_t l : tree_) {
-    if (distance_[l] >= shortest) continue;
-    flow_.price[l] -= shortest - distance_[l];
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
-      touched_.push_back(flow_.slot_task[s]);
-    }
-  }
-  ++stats_->augmentations;
-  if (end_edge != Flow<V>::kNone) {
-    flow_.Fill(end_task, end_edge);
-    touched_.push_back(end_task);
-  }
-  int32_t from = end_labeler;
-  while (from != source) {
-    const int32_t slot = via_slot_[from];
-    const int32_t edge = via_edge_[from];
-    flow_.Move(slot, edge);
-    touched_.push_back(flow_.slot_task[slot]);
-    from = flow_.labeler[edge];
-  }
-  for (const int32_t t : touched_) profit_[t] = Profit(t);
-  touched_.clear();
-  return true;
-}
-
 // Makes an interrupted flow feasible: overloaded labelers keep the slots that
 // lose most, and what they drop goes to whoever has room, in task order.
 template <typename V>
@@ -442,8 +318,9 @@ void Repair<V>::CutBack() {
     const int32_t excess = flow_.load[l] - problem.capacity[l];
     if (excess <= 0) continue;
     std::vector<int32_t> held;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
-      held.push_back(flow_.slot_edge[s]);
+    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
+         s = flow_.slots[s].next) {
+      held.push_back(flow_.slots[s].edge);
     }
     std::sort(held.begin(), held.end(), [&](int32_t x, int32_t y) {
       if (flow_.value[x] != flow_.value[y]) {
@@ -454,8 +331,9 @@ void Repair<V>::CutBack() {
     held.resize(excess);
     // Empty() renumbers slots, so each edge is found again by its task.
     for (const int32_t e : held) {
-      for (int32_t s = flow_.first[l]; s != Flow<V>::kNone; s = flow_.next[s]) {
-        if (flow_.slot_edge[s] != e) continue;
+      for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
+           s = flow_.slots[s].next) {
+        if (flow_.slots[s].edge != e) continue;
         flow_.Empty(s);
         break;
       }
@@ -489,11 +367,12 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
   const Problem& problem = *flow_.problem;
   ContentTasks();
   const int num_labelers = flow_.num_labelers();
+  if (Excess() > limits.hopeless_excess) return RepairResult::kCapped;
   RaisePrices();
   if (result_ == RepairResult::kOptimal && Excess() > limits.most_excess) {
     return RepairResult::kCapped;
   }
-  std::fill(best_free_.begin(), best_free_.end(), flow_.largest);
+  for (Seen& task : seen_) task.best_free = flow_.largest;
   bool going = result_ == RepairResult::kOptimal;
   for (int l = 0; l < num_labelers && going; ++l) {
     while (going && flow_.load[l] > problem.capacity[l]) going = Relieve(l);
@@ -504,7 +383,7 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
     }
   }
   stats.scanned += scans_;
-  if (!going) CutBack();
+  if (result_ == RepairResult::kDeadline) CutBack();
   return result_;
 }
 

@@ -43,13 +43,16 @@ namespace allot {
 enum class RepairResult {
   kOptimal,
   kDeadline,  // feasible: what was overloaded has been cut back
-  kCapped,    // not begun: too much is wrong. Overloaded; prices are usable
+  kCapped,    // given up: too much is wrong. Overloaded; prices are usable
 };
 
 struct RepairLimits {
   Deadline deadline;
-  // Slots too many and places too dear that may be left to the searches.
+  // Slots too many and places too dear: beyond the first it is given up at
+  // once, beyond the second it is not left to the searches.
+  int64_t hopeless_excess = INT64_MAX;
   int64_t most_excess = INT64_MAX;
+  int64_t most_scans = INT64_MAX;  // of labelers
 };
 
 template <typename V>
@@ -97,19 +100,27 @@ class Repair {
   RepairResult result_ = RepairResult::kOptimal;
   SolveStats* stats_ = nullptr;
   int64_t scans_ = 0;
+  bool all_free_ = false;  // every price is 0
 
   std::vector<Label> heap_;
   // Of the search under way; valid where the stamp is this search's.
   int32_t search_ = 0;
-  std::vector<int32_t> labeler_stamp_, task_stamp_;
-  std::vector<V> distance_;       // [labelers]
-  std::vector<V> task_distance_;  // [tasks]
-  // No edge that the task does without has a larger reduced value. While
-  // Relieve() runs: prices only rise.
-  std::vector<V> best_free_;                  // [tasks]
-  std::vector<uint8_t> settled_;              // [labelers]
-  std::vector<int32_t> via_slot_, via_edge_;  // [labelers] the move into it
-  std::vector<int32_t> tree_;                 // settled labelers
+  struct Node {
+    V distance;
+    int32_t search = 0;
+    int32_t via_slot, via_edge;  // the move into it
+    bool settled;
+  };
+  std::vector<Node> node_;  // [labelers]
+  struct Seen {
+    V distance;
+    // No edge that the task does without has a larger reduced value. While
+    // Relieve() runs: prices only rise.
+    V best_free;
+    int32_t search = 0;
+  };
+  std::vector<Seen> seen_;     // [tasks]
+  std::vector<int32_t> tree_;  // settled labelers
 
   // While Supply() runs.
   std::vector<V> in_value_;  // a, as index_.edge
