@@ -39,7 +39,7 @@ int Main(int argc, char** argv) {
       ->capture_default_str()
       ->type_name("HOST:PORT");
   app.add_option("-o,--output", format,
-                 "How to print: table or json; aggregate also csv")
+                 "How to print: table or json; aggregate and match also csv")
       ->capture_default_str()
       ->check(CLI::IsMember({"table", "json", "csv"}))
       ->type_name("FORMAT");
@@ -54,6 +54,7 @@ int Main(int argc, char** argv) {
   AddScoreCommand(app, invocation);
   AddLeaseCommands(app, invocation);
   AddAggregateCommand(app, invocation);
+  AddMatchCommand(app, invocation);
   AddDemoDataCommand(app, invocation);
   app.add_subcommand("version", "Print the version")->callback([&invocation] {
     invocation.run = [] {
@@ -72,8 +73,10 @@ int Main(int argc, char** argv) {
   }
   invocation.json = format == "json";
   invocation.csv = format == "csv";
-  if (invocation.csv && !app.got_subcommand("aggregate")) {
-    std::cerr << "allot: only aggregate prints CSV; use -o table or json\n";
+  if (invocation.csv && !app.got_subcommand("aggregate") &&
+      !app.got_subcommand("match")) {
+    std::cerr << "allot: only aggregate and match print CSV; use -o table or "
+                 "json\n";
     return kExitBadInput;
   }
   invocation.client.timeout =

@@ -111,8 +111,8 @@ std::vector<MetricFamily> PoolCollector::Collect() const {
   std::vector<MetricFamily> families = {
       Single("allot_pools", "Pools.", MetricType::Gauge,
              static_cast<double>(pools.size()))};
-  const auto add = [&](const char* name, const char* help,
-                       int64_t PoolStats::*member) {
+  const auto add_value = [&](const char* name, const char* help,
+                             const auto& value) {
     MetricFamily family;
     family.name = name;
     family.help = help;
@@ -120,9 +120,19 @@ std::vector<MetricFamily> PoolCollector::Collect() const {
     for (size_t i = 0; i < pools.size() && i < kMaxPools; ++i) {
       prometheus::ClientMetric& metric = family.metric.emplace_back();
       metric.label.push_back({"pool", pools[i].pool->id});
-      metric.gauge.value = static_cast<double>(pools[i].stats.*member);
+      metric.gauge.value = static_cast<double>(value(pools[i].stats));
     }
     families.push_back(std::move(family));
+  };
+  const auto add = [&](const char* name, const char* help,
+                       int64_t PoolStats::*member) {
+    add_value(name, help,
+              [member](const PoolStats& stats) { return stats.*member; });
+  };
+  const auto add_refit = [&](const char* name, const char* help,
+                             const auto& member) {
+    add_value(name, help,
+              [member](const PoolStats& stats) { return stats.refit.*member; });
   };
   add("allot_roster_labelers", "Labelers of a pool.", &PoolStats::labelers);
   add("allot_roster_version", "Version of a pool's roster.",
@@ -132,6 +142,31 @@ std::vector<MetricFamily> PoolCollector::Collect() const {
       &PoolStats::answers);
   add("allot_pool_open_leases", "Leases of a pool that are open now.",
       &PoolStats::open_leases);
+  add_refit("allot_refit_version",
+            "Version of a pool's fitted models; 0: none.",
+            &RefitReport::version);
+  add_refit("allot_refit_pending", "1 while a newer fit is due or under way.",
+            &RefitReport::pending);
+  add_refit("allot_refit_answers",
+            "Answers of a pool when its fitted models were set off.",
+            &RefitReport::answers);
+  add_refit("allot_refit_seconds", "How long a pool's last fit took.",
+            &RefitReport::seconds);
+  add_refit("allot_refit_changed_labels_ratio",
+            "Share of a pool's last tasks whose label the last fit changed.",
+            &RefitReport::changed_labels);
+  add_refit("allot_refit_changed_confidence",
+            "Mean absolute change of confidence by a pool's last fit.",
+            &RefitReport::changed_confidence);
+  add_refit("allot_calibration_gold_tasks",
+            "Gold tasks behind a pool's calibration.",
+            &RefitReport::gold_tasks);
+  add_refit("allot_calibration_error_before",
+            "Expected calibration error on gold before the map.",
+            &RefitReport::ece_before);
+  add_refit("allot_calibration_error_after",
+            "Expected calibration error on gold with the map.",
+            &RefitReport::ece_after);
   return families;
 }
 

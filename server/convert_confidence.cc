@@ -56,6 +56,26 @@ v1::ScoreResult::Decision ToProto(Verdict verdict) {
   return v1::ScoreResult::DECISION_UNSPECIFIED;
 }
 
+v1::ScoreResult::EscalationReason ToProto(EscalationReason reason) {
+  switch (reason) {
+    case EscalationReason::kNone:
+      break;
+    case EscalationReason::kOutOfReach:
+      return v1::ScoreResult::ESCALATION_REASON_OUT_OF_REACH;
+    case EscalationReason::kNoAnswersLeft:
+      return v1::ScoreResult::ESCALATION_REASON_NO_ANSWERS_LEFT;
+    case EscalationReason::kNoBudgetLeft:
+      return v1::ScoreResult::ESCALATION_REASON_NO_BUDGET_LEFT;
+    case EscalationReason::kNotWorthItsPrice:
+      return v1::ScoreResult::ESCALATION_REASON_NOT_WORTH_ITS_PRICE;
+    case EscalationReason::kBeyondCalibration:
+      return v1::ScoreResult::ESCALATION_REASON_BEYOND_CALIBRATION;
+    case EscalationReason::kLabelersOnlyGuess:
+      return v1::ScoreResult::ESCALATION_REASON_LABELERS_ONLY_GUESS;
+  }
+  return v1::ScoreResult::ESCALATION_REASON_UNSPECIFIED;
+}
+
 }  // namespace
 
 absl::StatusOr<ScoreCall> ToScoreCall(const v1::ScoreRequest& in,
@@ -100,6 +120,9 @@ void ToProto(const ScoreSheet& in, const Pool& pool, v1::ScoreResponse* out) {
     to->set_decision(ToProto(task.verdict));
     to->set_more_answers(task.more_answers);
     to->set_answers(task.answers);
+    to->set_escalation_reason(ToProto(task.reason));
+    to->set_model_version(task.model_version);
+    to->set_gold_tasks(task.gold_tasks);
     for (const AnswerContribution& from : task.contributions) {
       v1::Contribution* contribution = to->add_contributions();
       contribution->set_labeler_id(from.labeler);

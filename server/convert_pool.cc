@@ -227,6 +227,16 @@ void ToProto(const PoolStats& in, const Pool& pool, v1::PoolStats* out) {
     to->set_mean(in.newcomer_prior[i].mean);
     to->set_variance(in.newcomer_prior[i].variance);
   }
+  v1::RefitStats* refit = out->mutable_refit();
+  refit->set_version(in.refit.version);
+  refit->set_pending(in.refit.pending);
+  refit->set_answers(in.refit.answers);
+  refit->set_gold_tasks(in.refit.gold_tasks);
+  refit->set_ece_before(in.refit.ece_before);
+  refit->set_ece_after(in.refit.ece_after);
+  refit->set_changed_labels(in.refit.changed_labels);
+  refit->set_changed_confidence(in.refit.changed_confidence);
+  refit->set_seconds(in.refit.seconds);
 }
 
 }  // namespace allot

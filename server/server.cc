@@ -162,6 +162,7 @@ absl::Status Server::StartGrpc() {
   }
   SetNotReady("");
   housekeeper_ = std::thread([this] { Housekeep(); });
+  refitter_ = std::thread([this] { Refit(); });
   return absl::OkStatus();
 }
 
@@ -175,6 +176,30 @@ void Server::Housekeep() {
       if (stopping_) return;
     }
     DoChores();
+  }
+}
+
+void Server::Refit() {
+  constexpr std::chrono::milliseconds kLeastPause(200);
+  constexpr int kPausesPerFit = 3;
+  std::chrono::nanoseconds pause = kLeastPause;
+  while (true) {
+    {
+      MutexLock lock(housekeeper_mutex_);
+      if (!stopping_) {
+        housekeeper_wake_.wait_for(housekeeper_mutex_, pause);
+      }
+      if (stopping_) return;
+    }
+    const int64_t start = clock_.MonotonicNanos();
+    const absl::StatusOr<int64_t> fitted = engine_->RefitDue();
+    if (!fitted.ok()) {
+      log_.LogLimited(Severity::kError, "cannot re-fit",
+                      {{"error", fitted.status().message()}});
+    }
+    pause = std::max<std::chrono::nanoseconds>(
+        kLeastPause, std::chrono::nanoseconds(
+                         kPausesPerFit * (clock_.MonotonicNanos() - start)));
   }
 }
 
@@ -216,6 +241,7 @@ void Server::Stop() {
     }
     housekeeper_wake_.notify_all();
     if (housekeeper_.joinable()) housekeeper_.join();
+    if (refitter_.joinable()) refitter_.join();
     grpc_->GetHealthCheckService()->Shutdown();
     grpc_->Shutdown(std::chrono::system_clock::now() +
                     absl::ToChronoNanoseconds(options_.drain));

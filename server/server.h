@@ -61,6 +61,9 @@ class Server {
   // health.
   void Housekeep();
   void DoChores();
+  // All the time: re-fits that are due, on a thread of their own, a quarter
+  // of a core at most.
+  void Refit();
 
   // Empty when ready, else why not.
   std::string NotReadyBecause() const;
@@ -101,6 +104,7 @@ class Server {
   ConditionVariable housekeeper_wake_;
   bool stopping_ ABSL_GUARDED_BY(housekeeper_mutex_) = false;
   std::thread housekeeper_;
+  std::thread refitter_;
   bool stopped_ = false;
 };
 

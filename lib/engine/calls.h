@@ -21,6 +21,23 @@ namespace allot {
 
 // ---- pools ----
 
+// The last re-fit of a pool.
+struct RefitReport {
+  int64_t version = 0;     // of the model in use; 0: none
+  bool pending = false;    // a newer fit is due or under way
+  int64_t answers = 0;     // of the pool, when what was fitted was set aside
+  int64_t gold_tasks = 0;  // that the calibration maps rest on
+  // Over those: expected calibration error before and after the map.
+  double ece_before = 0;
+  double ece_after = 0;
+  // How the fit and what was learned answer by answer differ: over the last
+  // tasks fitted (at most 500), what Score said before the new model and what
+  // it says with it.
+  double changed_labels = 0;      // share of tasks
+  double changed_confidence = 0;  // mean absolute difference
+  double seconds = 0;             // of the fit
+};
+
 struct PoolStats {
   int64_t labelers = 0;
   int64_t tasks = 0;
@@ -28,6 +45,7 @@ struct PoolStats {
   int64_t open_leases = 0;
   int64_t roster_version = 0;
   std::vector<SkillBelief> newcomer_prior;  // [D]
+  RefitReport refit;
 };
 
 struct PoolInfo {
@@ -196,8 +214,13 @@ struct TaskConfidence {
   std::vector<double> posterior;  // [K]
   double entropy_bits = 0;
   Verdict verdict = Verdict::kCollect;
+  EscalationReason reason = EscalationReason::kNone;  // with kEscalate
   int32_t more_answers = 0;
   int32_t answers = 0;
+  // Of the pool's fitted model, and how many gold tasks the claim rests on; 0
+  // without a model, 0 without gold.
+  int64_t model_version = 0;
+  int64_t gold_tasks = 0;
   std::vector<AnswerContribution> contributions;  // [answers] or empty
 };
 

@@ -26,12 +26,14 @@ struct CheckpointAccess {
   static bool WalkLabelers(Archive& archive, PoolState& state);
   template <typename Archive>
   static bool WalkTasks(Archive& archive, PoolState& state);
+  template <typename Archive>
+  static bool WalkInputs(Archive& archive, RefitInputs& inputs);
   static void Restore(PoolState& state);
 };
 
 namespace {
 
-constexpr uint64_t kMagic = 0x31'30'74'6f'6c'6c'61;  // "allot01"
+constexpr uint64_t kMagic = 0x32'30'74'6f'6c'6c'61;  // "allot02"
 
 template <typename T>
 concept Number = std::is_arithmetic_v<T>;
@@ -237,7 +239,170 @@ bool WalkLanes(A& a, RosterBlock& block) {
          a.Raw(block.updated_unix_micros.data(), n * sizeof(int64_t));
 }
 
+template <typename A>
+bool Walk(A& a, WindowAnswer& answer) {
+  return a(answer.task) && a(answer.labeler) && a(answer.group) &&
+         a(answer.label) && a(answer.space);
+}
+
+template <typename A>
+bool WalkSpaces(A& a, std::vector<LabelSpace>& spaces) {
+  return Items(a, spaces, [](A& b, LabelSpace& space) {
+    return b(space.label_set) && b(space.num_classes) && b(space.answers) &&
+           Plain(b, space.loading_sum) && b(space.difficulty_sum);
+  });
+}
+
+template <typename A>
+bool WalkGold(A& a, std::vector<WindowGold>& gold) {
+  return Items(a, gold, [](A& b, WindowGold& label) {
+    return b(label.task) && b(label.label);
+  });
+}
+
+// `chunks` holds `in_window` answers.
+template <typename A, typename Chunks>
+bool WalkWindow(A& a, Chunks& chunks, int64_t& in_window) {
+  if (!a(in_window) || in_window < 0) return false;
+  for (int64_t i = 0; i < in_window; ++i) {
+    const auto at = static_cast<size_t>(i) % RefitCut::kChunk;
+    if constexpr (A::kReading) {
+      if (at == 0) chunks.push_back(std::make_shared<RefitCut::Chunk>());
+      if (!Walk(a, (*chunks.back())[at])) return false;
+    } else {
+      WindowAnswer copy =
+          (*chunks[static_cast<size_t>(i) / RefitCut::kChunk])[at];
+      if (!Walk(a, copy)) return false;
+    }
+  }
+  return true;
+}
+
+template <typename A>
+bool Walk(A& a, CalibrationMap& map) {
+  int64_t version = map.version();
+  double temperature = map.temperature();
+  std::vector<double> knots = map.knots();
+  if (!(a(version) && a(temperature) && Plain(a, knots))) return false;
+  if constexpr (A::kReading) {
+    auto restored =
+        CalibrationMap::Restore(version, temperature, std::move(knots));
+    if (!restored) return false;
+    map = *std::move(restored);
+  }
+  return true;
+}
+
+template <typename A>
+bool Walk(A& a, LabelModel& model) {
+  for (double& weight : model.level_weight) {
+    if (!a(weight)) return false;
+  }
+  if (!(a(model.num_classes) && a(model.has_matrices) &&
+        Plain(a, model.class_prior) && Plain(a, model.knowing) &&
+        Plain(a, model.accuracy) && Plain(a, model.habit) &&
+        Plain(a, model.matrix) && a(model.mean_knowing) &&
+        Plain(a, model.guess) && Plain(a, model.mean_habit) &&
+        Walk(a, model.calibration))) {
+    return false;
+  }
+  const auto k = static_cast<size_t>(model.num_classes);
+  const size_t slots = model.knowing.size();
+  const size_t cells = model.has_matrices ? k * k : 0;
+  return model.num_classes >= 2 && model.class_prior.size() == k &&
+         model.accuracy.size() == slots && model.habit.size() == slots * k &&
+         model.matrix.size() == slots * cells && model.mean_habit.size() == k &&
+         model.guess.size() == (model.has_matrices ? cells : k);
+}
+
+template <typename A>
+bool Walk(A& a, SpaceModel& space) {
+  if (!(a(space.label_set) && Walk(a, space.model) &&
+        Plain(a, space.slot_of_row) && Plain(a, space.loading) &&
+        a(space.difficulty) && a(space.mean_accuracy) && a(space.answers) &&
+        a(space.gold_tasks) && a(space.ece_before) && a(space.ece_after))) {
+    return false;
+  }
+  const auto slots = static_cast<int32_t>(space.model.knowing.size());
+  for (const int32_t slot : space.slot_of_row) {
+    if (slot < kNoSlot || slot >= slots) return false;
+  }
+  return true;
+}
+
+// Null if there is none.
+template <typename A>
+bool WalkModel(A& a, std::shared_ptr<const PoolModel>& model) {
+  bool present = model != nullptr;
+  if (!a(present)) return false;
+  if (!present) return true;
+  PoolModel copy;
+  if constexpr (!A::kReading) copy = *model;
+  if (!(a(copy.version) && a(copy.answers) &&
+        Items(a, copy.spaces,
+              [](A& b, SpaceModel& space) { return Walk(b, space); }))) {
+    return false;
+  }
+  if constexpr (A::kReading) {
+    model = std::make_shared<const PoolModel>(std::move(copy));
+  }
+  return true;
+}
+
 }  // namespace
+
+template <typename Archive>
+bool CheckpointAccess::WalkInputs(Archive& a, RefitInputs& inputs) {
+  std::vector<std::string> groups(inputs.groups_.size());
+  for (const auto& [name, number] : inputs.groups_) {
+    groups[static_cast<size_t>(number)] = name;
+  }
+  bool pending = inputs.pending_ != nullptr;
+  if (!(WalkWindow(a, inputs.chunks_, inputs.in_window_) &&
+        WalkGold(a, inputs.gold_) && WalkSpaces(a, inputs.spaces_) &&
+        Plain(a, groups) && a(inputs.gold_seen_) && a(inputs.answers_at_cut_) &&
+        a(inputs.gold_at_cut_) && a(inputs.micros_at_cut_) && a(inputs.cuts_) &&
+        a(pending))) {
+    return false;
+  }
+  if (pending) {
+    auto cut = std::make_shared<RefitCut>();
+    std::vector<std::shared_ptr<RefitCut::Chunk>> chunks;
+    if constexpr (!Archive::kReading) {
+      *cut = *inputs.pending_;
+      for (const auto& chunk : cut->chunks) {
+        chunks.push_back(std::make_shared<RefitCut::Chunk>(*chunk));
+      }
+    }
+    if (!(a(cut->version) && a(cut->answers) && WalkSpaces(a, cut->spaces) &&
+          WalkGold(a, cut->gold) && WalkWindow(a, chunks, cut->in_window))) {
+      return false;
+    }
+    if constexpr (Archive::kReading) {
+      cut->chunks.assign(chunks.begin(), chunks.end());
+      inputs.pending_ = std::move(cut);
+    }
+  }
+  if constexpr (Archive::kReading) {
+    const auto within = [&](const WindowAnswer& answer, size_t spaces) {
+      return answer.task >= 0 && answer.labeler >= 0 && answer.space < spaces &&
+             answer.label < inputs.spaces_[answer.space].num_classes;
+    };
+    for (int64_t i = 0; i < inputs.in_window_; ++i) {
+      const auto at = static_cast<size_t>(i);
+      const WindowAnswer& answer =
+          (*inputs.chunks_[at / RefitCut::kChunk])[at % RefitCut::kChunk];
+      if (!within(answer, inputs.spaces_.size())) return false;
+    }
+    for (size_t s = 0; s < inputs.spaces_.size(); ++s) {
+      const LabelSpace& space = inputs.spaces_[s];
+      inputs.space_index_[{space.label_set, space.num_classes}] =
+          static_cast<uint16_t>(s);
+    }
+    for (const std::string& group : groups) inputs.GroupOf(group);
+  }
+  return true;
+}
 
 template <typename Archive>
 bool CheckpointAccess::WalkLabelers(Archive& a, PoolState& state) {
@@ -299,6 +464,7 @@ bool CheckpointAccess::WalkTasks(Archive& a, PoolState& state) {
   if (!a.Size(state.tasks_, size)) return false;
   if constexpr (Archive::kReading) {
     state.tasks_.reserve(size);
+    state.task_order_.reserve(size);
     for (uint64_t i = 0; i < size; ++i) {
       auto record = std::make_unique<TaskRecord>();
       if (!allot::Walk(a, *record)) return false;
@@ -309,11 +475,13 @@ bool CheckpointAccess::WalkTasks(Archive& a, PoolState& state) {
       for (const OpenLease& lease : record->leases) {
         if (lease.labeler < 0 || lease.labeler >= rows) return false;
       }
+      record->ordinal = static_cast<int32_t>(i);
+      state.task_order_.push_back(record.get());
       std::string id = record->spec.id;
       state.tasks_[std::move(id)] = std::move(record);
     }
   } else {
-    for (auto& [id, record] : state.tasks_) {
+    for (TaskRecord* record : state.task_order_) {
       if (!allot::Walk(a, *record)) return false;
     }
   }
@@ -335,7 +503,10 @@ bool CheckpointAccess::Walk(Archive& a, PoolState& state) {
     state.editor_ = RosterEditor(Roster(static_cast<int>(pool.skills.size())));
     state.pool_ = std::make_shared<const Pool>(std::move(pool));
   }
-  if (!(WalkLabelers(a, state) && WalkTasks(a, state))) return false;
+  if (!(WalkLabelers(a, state) && WalkTasks(a, state) &&
+        WalkInputs(a, state.inputs_) && WalkModel(a, state.model_))) {
+    return false;
+  }
   return a(magic) && magic == kMagic;
 }
 

@@ -69,6 +69,7 @@ absl::Status Engine::Impl::Recover() {
       }));
   for (const auto& [id, entry] : pools_) {
     entry->Publish();
+    ALLOT_RETURN_IF_ERROR(Refit(*entry).status());
     recovery_.labelers += entry->View()->roster->num_labelers();
     recovery_.answers += entry->state.num_answers();
   }
@@ -128,6 +129,7 @@ PoolInfo Engine::Impl::Describe(const PoolEntry& entry) const {
   info.stats.answers = entry.state.num_answers();
   info.stats.open_leases = entry.state.num_leases();
   info.stats.roster_version = view->roster->version();
+  info.stats.refit = DescribeRefit(entry);
   info.stats.newcomer_prior = entry.state.newcomer_prior();
   return info;
 }
@@ -318,6 +320,21 @@ absl::StatusOr<int64_t> Engine::ExpireLeases() {
 absl::StatusOr<ScoreSheet> Engine::Score(const ScoreCall& call) const {
   ALLOT_ASSIGN_OR_RETURN(const PoolEntry* entry, impl_->Find(call.pool));
   return impl_->Score(*entry, call);
+}
+
+absl::StatusOr<RefitReport> Engine::Refit(absl::string_view pool) {
+  ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(pool));
+  ALLOT_RETURN_IF_ERROR(impl_->Refit(*entry).status());
+  return impl_->Describe(*entry).stats.refit;
+}
+
+absl::StatusOr<int64_t> Engine::RefitDue() {
+  int64_t fitted = 0;
+  for (PoolEntry* entry : impl_->Pools()) {
+    ALLOT_ASSIGN_OR_RETURN(const bool done, impl_->Refit(*entry));
+    fitted += done ? 1 : 0;
+  }
+  return fitted;
 }
 
 absl::Status Engine::SaveCheckpoints() { return impl_->SaveCheckpoints(0); }

@@ -35,6 +35,8 @@ struct EngineOptions {
   int64_t checkpoint_answers = 200'000;
   // Threads that one large plan may use.
   int solver_threads = 1;
+  // Threads that one re-fit may use.
+  int refit_threads = 1;
 };
 
 // How the state came back at start.
@@ -98,6 +100,18 @@ class Engine {
   absl::StatusOr<int64_t> ExpireLeases();
 
   absl::StatusOr<ScoreSheet> Score(const ScoreCall& call) const;
+
+  // Fits the pool's label models to what its history has set aside since the
+  // last fit (refit_inputs.h says when that is), and lets Score use them from
+  // its next call on. Nothing is pending: nothing is done. Seconds of work for
+  // a full window; the pool's readers and writers go on meanwhile.
+  //
+  // A model is a function of the log alone. Open() fits what is pending, so
+  // that a restarted engine scores as one that had been idle, bit for bit.
+  absl::StatusOr<RefitReport> Refit(absl::string_view pool);
+  // Refit() for each pool for which something is pending; returns how many were
+  // fitted. Called over and over by a thread of the server.
+  absl::StatusOr<int64_t> RefitDue();
 
   // Writes a checkpoint of each pool that moved on since its last one: at
   // shutdown, so that the next start has nothing to replay. A pool's changes

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inside of engine.h; its methods are spread by use case over engine.cc,
-// report.cc, allocate.cc, leases.cc and score.cc.
+// report.cc, allocate.cc, leases.cc, score.cc and refit.cc.
 #ifndef ALLOT_LIB_ENGINE_ENGINE_IMPL_H_
 #define ALLOT_LIB_ENGINE_ENGINE_IMPL_H_
 
@@ -50,6 +50,11 @@ class Engine::Impl {
 
   absl::StatusOr<ScoreSheet> Score(const PoolEntry& entry,
                                    const ScoreCall& call) const;
+
+  // Fits what is pending; false if nothing was.
+  absl::StatusOr<bool> Refit(PoolEntry& entry);
+  // Requires that `entry` is not folded meanwhile.
+  RefitReport DescribeRefit(const PoolEntry& entry) const;
 
   absl::Status SaveCheckpoints(int64_t least_answers);
 

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "lib/base/mutex.h"
 #include "lib/base/published.h"
+#include "lib/engine/calls.h"
 #include "lib/engine/pool_state.h"
 #include "lib/store/store.h"
 
@@ -23,6 +24,9 @@ namespace allot {
 struct PoolView {
   std::shared_ptr<const Pool> pool;
   std::shared_ptr<const Roster> roster;
+  std::shared_ptr<const PoolModel> model;  // null: not fitted yet
+  // Of a newcomer's skills, [D].
+  std::shared_ptr<const std::vector<SkillBelief>> newcomer;
 };
 
 struct PoolEntry {
@@ -37,13 +41,16 @@ struct PoolEntry {
   Published<PoolView> view;
   int64_t checkpoint_sequence = 0;  // of the last checkpoint saved
   int64_t checkpoint_answers = 0;   // answers folded into it
+  Mutex refit;                      // one fit of the pool at a time
+  RefitReport last_refit;           // guarded as state is
 
   std::shared_ptr<const PoolView> View() const { return view.Get(); }
 
   // Makes what was folded visible. Requires writer, or nobody else about.
   void Publish() {
     view.Set(std::make_shared<const PoolView>(
-        PoolView{state.pool(), state.Publish()}));
+        PoolView{state.pool(), state.Publish(), state.model(),
+                 state.shared_newcomer_prior()}));
   }
 
   // Appends the events, then folds them. Requires writer. After an error

@@ -182,18 +182,22 @@ void PoolState::Fold(const Event&, const LabelersDeleted& body) {
   changed_ = true;
 }
 
-void PoolState::Fold(const Event&, const TasksRecorded& body) {
+void PoolState::Fold(const Event& event, const TasksRecorded& body) {
   for (const Task& task : body.tasks) {
     std::unique_ptr<TaskRecord>& record = tasks_[task.id];
     if (record == nullptr) {
       record = std::make_unique<TaskRecord>();
       record->spec = task;
+      record->ordinal = static_cast<int32_t>(task_order_.size());
+      task_order_.push_back(record.get());
     } else if (task.gold_label) {
       record->spec.gold_label = task.gold_label;
       learner_.Revise(pool_->learning, *record, editor_);
       changed_ = true;
     }
+    if (task.gold_label) inputs_.AddGold(record->ordinal, *task.gold_label);
   }
+  inputs_.EndEvent(event.unix_micros, num_answers_);
 }
 
 void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
@@ -214,8 +218,12 @@ void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
     recorded.labeler = row;
     recorded.label = answer.label;
     learner_.Revise(pool_->learning, task, editor_);
+    inputs_.AddAnswer(task.spec, task.ordinal, row,
+                      inputs_.GroupOf(block.profile[lane]->correlation_group),
+                      answer.label);
     if (++num_answers_ >= next_estimate_) EstimatePrior();
   }
+  inputs_.EndEvent(event.unix_micros, num_answers_);
   changed_ = true;
 }
 

@@ -17,6 +17,8 @@
 #include "absl/strings/string_view.h"
 #include "lib/engine/learning.h"
 #include "lib/engine/load_table.h"
+#include "lib/engine/pool_model.h"
+#include "lib/engine/refit_inputs.h"
 #include "lib/engine/task_table.h"
 #include "lib/roster/pool.h"
 #include "lib/roster/roster.h"
@@ -44,6 +46,18 @@ class PoolState {
   // The task a lease is on, or null if there is no such open lease.
   const TaskRecord* FindLease(absl::string_view id) const;
   const LoadTable& loads() const { return *loads_; }
+  // Null while the pool has no fitted model. Not folded: it follows from the
+  // last cut of refit_inputs(), and is set when it has been fitted.
+  const std::shared_ptr<const PoolModel>& model() const { return model_; }
+  void SetModel(std::shared_ptr<const PoolModel> model) {
+    inputs_.Done(model->version);
+    model_ = std::move(model);
+  }
+  // By TaskRecord::ordinal.
+  const TaskRecord& TaskAt(int32_t ordinal) const {
+    return *task_order_[static_cast<size_t>(ordinal)];
+  }
+  const RefitInputs& refit_inputs() const { return inputs_; }
   int64_t num_answers() const { return num_answers_; }
   int64_t num_leases() const { return static_cast<int64_t>(leases_.size()); }
   // Number of leases ever granted: names the next one, and fences it.
@@ -56,6 +70,10 @@ class PoolState {
   // a PoolUpserted was folded.
   const std::vector<SkillBelief>& newcomer_prior() const {
     return *newcomer_prior_;
+  }
+  std::shared_ptr<const std::vector<SkillBelief>> shared_newcomer_prior()
+      const {
+    return newcomer_prior_;
   }
 
  private:
@@ -84,6 +102,7 @@ class PoolState {
   bool changed_ = false;
   RosterEditor editor_;
   TaskTable tasks_;
+  std::vector<TaskRecord*> task_order_;  // by ordinal
   absl::flat_hash_map<std::string, TaskRecord*> leases_;
   std::set<std::pair<int64_t, std::string>> expiries_;
   std::unique_ptr<LoadTable> loads_ = std::make_unique<LoadTable>();
@@ -92,6 +111,8 @@ class PoolState {
   int64_t num_answers_ = 0;
   int64_t leases_granted_ = 0;
   Learner learner_;
+  RefitInputs inputs_;
+  std::shared_ptr<const PoolModel> model_;
 };
 
 }  // namespace allot

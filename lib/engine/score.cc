@@ -9,18 +9,19 @@
 #include "lib/engine/engine_impl.h"
 #include "lib/engine/evidence.h"
 #include "lib/skill/response.h"
+#include "lib/truth/tempering.h"
 
 namespace allot {
 namespace {
 
-// The labeler who would come next, as far as one can tell: a newcomer's skill,
-// at the mean price of those who answered.
-StopRule RuleFor(const PoolView& view, std::span<const SkillBelief> newcomer,
+// The labeler who would come next, as far as one can tell: the model's mean
+// labeler, or a newcomer's skill, at the mean price of those who answered.
+StopRule RuleFor(const PoolView& view, const SpaceModel* model,
                  const ScoreCall& call, const Task& task,
                  std::span<const RecordedAnswer> answers) {
   double mean = 0, variance = 0;
   for (const SkillWeight& weight : task.loading) {
-    const SkillBelief& skill = newcomer[weight.skill];
+    const SkillBelief& skill = (*view.newcomer)[weight.skill];
     const double a = weight.weight;
     mean += a * skill.mean;
     variance += a * a * skill.variance;
@@ -40,8 +41,11 @@ StopRule RuleFor(const PoolView& view, std::span<const SkillBelief> newcomer,
   stop.target = rule.target_confidence;
   stop.answers_left = std::max<int64_t>(
       0, rule.max_answers - static_cast<int64_t>(answers.size()));
-  stop.expected_accuracy = ExpectedAccuracy(mean, variance, task.difficulty,
-                                            static_cast<int>(task.num_classes));
+  stop.expected_accuracy =
+      model != nullptr ? std::clamp(model->mean_accuracy, 0.0, 1 - 1e-9)
+                       : ExpectedAccuracy(mean, variance, task.difficulty,
+                                          static_cast<int>(task.num_classes));
+  stop.evidence_weight = NextAnswerWeight(static_cast<int64_t>(answers.size()));
   stop.price = weights.cost * price;
   stop.value_per_bit = weights.must_fill ? 0 : weights.quality * task.value;
   return stop;
@@ -59,6 +63,7 @@ TaskConfidence Summarise(const Task& task,
   result.posterior = posterior.probability;
   result.entropy_bits = posterior.entropy_bits;
   result.verdict = decision.verdict;
+  result.reason = decision.reason;
   if (decision.verdict == Verdict::kCollect) {
     result.more_answers = static_cast<int32_t>(decision.answers);
   }
@@ -119,22 +124,23 @@ absl::StatusOr<ScoreSheet> Engine::Impl::Score(const PoolEntry& entry,
       answers = record->answers;
     }
     ALLOT_ASSIGN_OR_RETURN(const TaskPosterior posterior,
-                           evidence.Score(task, answers));
+                           evidence.Score(task, answers, call.explain));
+    const SpaceModel* model = evidence.model();
     ALLOT_ASSIGN_OR_RETURN(const Decision decision,
-                           Decide(posterior.probability, CalibrationMap(),
-                                  RuleFor(*view, entry.state.newcomer_prior(),
-                                          call, task, answers)));
+                           Decide(evidence.raw(), evidence.calibration(),
+                                  RuleFor(*view, model, call, task, answers)));
     TaskConfidence& result =
         sheet.tasks.emplace_back(Summarise(task, answers, posterior, decision));
+    if (model != nullptr) {
+      result.model_version = view->model->version;
+      result.gold_tasks = model->gold_tasks;
+    }
     if (!call.explain) continue;
     for (size_t a = 0; a < answers.size(); ++a) {
-      const ScoredAnswer& scored = evidence.scored()[a];
       result.contributions.push_back(
           {.labeler = roster.profile(answers[a].labeler).id,
            .label = answers[a].label,
-           .expected_accuracy = ExpectedAccuracy(
-               scored.logit_mean, scored.logit_variance, task.difficulty,
-               static_cast<int>(task.num_classes)),
+           .expected_accuracy = evidence.expected_accuracy()[a],
            .bits = posterior.contribution_bits[a]});
     }
   }

@@ -32,6 +32,7 @@ struct OpenLease {
 
 struct TaskRecord {
   Task spec;
+  int32_t ordinal = 0;  // among the pool's tasks, by first record
   std::vector<RecordedAnswer> answers;
   std::vector<OpenLease> leases;
   std::vector<int32_t> not_again;  // rows of labelers who skipped it

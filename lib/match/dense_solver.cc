@@ -197,10 +197,11 @@ void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
   work.scaled = true;
   // Rows that compete use up their lists: longer ones save readings.
   list_target_ = kLongTarget;
-  // Start well above the spread of values inside a list: starting lower is a
-  // price war, much higher undoes what the reduction found. Ten times the
-  // median spread and a fivefold step were best on clustered costs, i * j and
-  // ties, and .
+  // Start well above the spread of values inside a list: starting at it is a
+  // price war (i * j then takes minutes), much higher undoes what the reduction
+  // found. Ten times the median spread and a fivefold step were best on
+  // clustered costs, i * j and ties together; half or twice the step changes
+  // little.
   std::vector<Price> spread;
   for (int32_t i = 0; i < matrix_.rows; ++i) {
     const size_t first = Lists<Price>::kStride * i;
@@ -213,9 +214,10 @@ void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
   }
   const auto middle = spread.begin() + spread.size() / 2;
   std::nth_element(spread.begin(), middle, spread.end());
-  // Capped so that ten times it neither overflows nor exceeds the price limit
-  // by itself (10 * 2^25 < 2^29); no cost range is wider than the second cap.
-  constexpr Price kMostSpread = Price{1} << (sizeof(Price) == 4 ? 25 : 35);
+  // Capped so that epsilon, ten times the spread, stays below what the
+  // overflow proof in dense_solver.h allows: 10 * 2^25 < 2^29, and with costs
+  // less than 2^32 apart 10 * 2^30 + 2^32 < 2^34.
+  constexpr Price kMostSpread = Price{1} << (sizeof(Price) == 4 ? 25 : 30);
   Price epsilon = std::clamp<Price>(*middle, 1, kMostSpread) * 10;
   while (true) {
     Loosen(epsilon, free_rows);
@@ -236,8 +238,11 @@ void Solver<Price>::Run() {
     Reduce(4 * asked, free_rows);
     if (overflow || expired) return;
   }
-  // More than one row in eight still free: they want the same columns.
-  if (square() && static_cast<int64_t>(free_rows.size()) > asked / 8) {
+  // More than one row in eight still free: they want the same columns. With few
+  // rows the searches are done before the auction's phases are.
+  constexpr int32_t kFewRows = 256;
+  if (square() && matrix_.rows > kFewRows &&
+      static_cast<int64_t>(free_rows.size()) > asked / 8) {
     Scale(free_rows);
     if (overflow || expired) return;
     Reduce(2 * static_cast<int64_t>(free_rows.size()), free_rows);
@@ -255,6 +260,8 @@ void Solver<Price>::RunWarm() {
   std::vector<int32_t> free_rows;
   for (int32_t i = 0; i < matrix_.rows; ++i)
     if (column_of_row[i] == kNone) free_rows.push_back(i);
+  // Few rows are refreshed, and searched from many times.
+  list_target_ = kLongTarget;
   fillers_ = matrix_.columns > matrix_.rows;
   work.searches = static_cast<int64_t>(free_rows.size());
   PrepareSearch();

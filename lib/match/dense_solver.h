@@ -27,7 +27,7 @@
 #include <vector>
 
 #include "lib/base/clock.h"
-#include "lib/match/dense_kernel.h"
+#include "lib/match/dense_list.h"
 
 namespace allot::dense {
 

@@ -2,23 +2,33 @@
 #include "lib/truth/calibration.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace allot {
 namespace {
 
-// Pseudo tasks that pull each isotonic block to the temperature line.
-constexpr double kShrinkage = 10;
-// Variance of the prior on log temperature.
-constexpr double kLogTemperatureVariance = 0.5;
-// Raw certainty stays finite in log-odds: 1 - 1e-12.
-constexpr double kMaxLogit = 27.6;
+// Pseudo tasks that pull each isotonic block to the line.
+constexpr double kShrinkage = 20;
+// The prior on the logarithm of the power: its mean makes the mean power 1.
+constexpr double kLogPowerVariance = 0.25;
+constexpr double kLogPowerMean = -kLogPowerVariance / 2;
+// Its grid, in logarithms.
+constexpr int kNumPowers = 33;
+constexpr double kFirstLogPower = -2.5;
+constexpr double kLogPowerStep = 0.125;
+
+// The grid of raw log-odds.
+constexpr double kFirstLogit = -8;
+constexpr double kLastLogit = 12;
+constexpr double kLogitStep = 0.25;
+constexpr int kNumKnots = 81;
 
 double Logit(double p) {
-  return std::clamp(std::log(p) - std::log1p(-p), -kMaxLogit, kMaxLogit);
+  return std::clamp(std::log(p) - std::log1p(-p), kFirstLogit, kLastLogit);
 }
 
 double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
@@ -28,8 +38,8 @@ double Softplus(double x) {
   return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
 }
 
-// A confidence of 1 - 1e-12 says no more about the temperature than one of
-// 1 - 1e-4: a single error there must not cost thousands of nats.
+// A confidence of 1 - 1e-12 says no more about the power than one of 1 - 1e-4:
+// a single error there must not cost thousands of nats.
 constexpr double kMaxFittedLogit = 9.2;
 
 struct Point {
@@ -37,51 +47,56 @@ struct Point {
   double correct;
 };
 
-// Minimises the negative log posterior in log temperature: smooth and, for
-// slopes of interest, with a single dip. Golden section on [-3, 3].
-double FitLogTemperature(const std::vector<Point>& points) {
-  const auto cost = [&points](double log_temperature) {
-    const double slope = std::exp(-log_temperature);
-    double sum =
-        log_temperature * log_temperature / (2 * kLogTemperatureVariance);
-    for (const Point& point : points) {
-      const double x =
-          slope * std::clamp(point.raw, -kMaxFittedLogit, kMaxFittedLogit);
-      sum += Softplus(x) - point.correct * x;
+// What gold leaves possible of the power.
+class PowerPosterior {
+ public:
+  explicit PowerPosterior(const std::vector<Point>& points) {
+    std::array<double, kNumPowers> log_weight;
+    for (int g = 0; g < kNumPowers; ++g) {
+      const double log_power = kFirstLogPower + kLogPowerStep * g;
+      power_[g] = std::exp(log_power);
+      const double from_mean = log_power - kLogPowerMean;
+      log_weight[g] = -from_mean * from_mean / (2 * kLogPowerVariance);
+      for (const Point& point : points) {
+        const double x = power_[g] * std::min(point.raw, kMaxFittedLogit);
+        log_weight[g] += point.correct * x - Softplus(x);
+      }
     }
-    return sum;
-  };
-  constexpr double kGolden = 0.6180339887498949;
-  double low = -3;
-  double high = 3;
-  double a = high - kGolden * (high - low);
-  double b = low + kGolden * (high - low);
-  double cost_a = cost(a);
-  double cost_b = cost(b);
-  while (high - low > 1e-4) {
-    if (cost_a <= cost_b) {
-      high = b;
-      b = a;
-      cost_b = cost_a;
-      a = high - kGolden * (high - low);
-      cost_a = cost(a);
-    } else {
-      low = a;
-      a = b;
-      cost_a = cost_b;
-      b = low + kGolden * (high - low);
-      cost_b = cost(b);
+    const double highest =
+        *std::max_element(log_weight.begin(), log_weight.end());
+    double total = 0;
+    for (int g = 0; g < kNumPowers; ++g) {
+      total += weight_[g] = std::exp(log_weight[g] - highest);
+    }
+    for (int g = 0; g < kNumPowers; ++g) {
+      weight_[g] /= total;
+      mean_log_power_ += weight_[g] * (kFirstLogPower + kLogPowerStep * g);
     }
   }
-  return (low + high) / 2;
-}
+
+  double mean_log_power() const { return mean_log_power_; }
+
+  // Averaged probability that an answer of these raw log-odds is right.
+  double Line(double raw) const {
+    double sum = 0;
+    for (int g = 0; g < kNumPowers; ++g) {
+      sum += weight_[g] * Sigmoid(power_[g] * raw);
+    }
+    return sum;
+  }
+
+ private:
+  std::array<double, kNumPowers> power_{};
+  std::array<double, kNumPowers> weight_{};
+  double mean_log_power_ = 0;
+};
 
 // Weighted pool of neighbours that violate the order.
 struct Block {
   double weight;
   double value;  // mean of what is pooled
   double raw;    // mean log-odds
-  double line;   // mean of the temperature line
+  double line;   // mean of the line
 };
 
 void PushPooled(std::vector<Block>* blocks, Block block) {
@@ -100,11 +115,21 @@ void PushPooled(std::vector<Block>* blocks, Block block) {
 
 }  // namespace
 
+double ExpectedCalibrationError(std::span<const GoldOutcome> outcomes) {
+  constexpr int kBins = 10;
+  std::array<double, kBins> excess{};
+  for (const GoldOutcome& outcome : outcomes) {
+    const int bin =
+        std::clamp(static_cast<int>(outcome.confidence * kBins), 0, kBins - 1);
+    excess[bin] += outcome.confidence - (outcome.correct ? 1 : 0);
+  }
+  double sum = 0;
+  for (const double e : excess) sum += std::abs(e);
+  return outcomes.empty() ? 0 : sum / static_cast<double>(outcomes.size());
+}
+
 absl::StatusOr<CalibrationMap> CalibrationMap::Fit(
     std::span<const GoldOutcome> outcomes, int64_t version) {
-  CalibrationMap map;
-  map.version_ = version;
-  if (outcomes.empty()) return map;
   std::vector<Point> points;
   points.reserve(outcomes.size());
   for (size_t i = 0; i < outcomes.size(); ++i) {
@@ -118,7 +143,7 @@ absl::StatusOr<CalibrationMap> CalibrationMap::Fit(
   std::sort(points.begin(), points.end(), [](const Point& a, const Point& b) {
     return a.raw != b.raw ? a.raw < b.raw : a.correct < b.correct;
   });
-  map.temperature_ = std::exp(FitLogTemperature(points));
+  const PowerPosterior power(points);
 
   std::vector<Block> isotonic;
   for (size_t begin = 0, end = 0; begin < points.size(); begin = end) {
@@ -128,7 +153,7 @@ absl::StatusOr<CalibrationMap> CalibrationMap::Fit(
     }
     const double n = static_cast<double>(end - begin);
     const double raw = points[begin].raw;
-    PushPooled(&isotonic, {n, right / n, raw, Sigmoid(raw / map.temperature_)});
+    PushPooled(&isotonic, {n, right / n, raw, power.Line(raw)});
   }
   // Shrinking small blocks more than large ones can undo the order: pool again.
   std::vector<Block> shrunk;
@@ -138,27 +163,54 @@ absl::StatusOr<CalibrationMap> CalibrationMap::Fit(
     pulled.value = share * block.value + (1 - share) * block.line;
     PushPooled(&shrunk, pulled);
   }
-  for (const Block& block : shrunk) {
-    map.knots_.push_back({block.raw, Logit(block.value)});
+
+  CalibrationMap map;
+  map.version_ = version;
+  map.temperature_ = std::exp(-power.mean_log_power());
+  map.knots_.resize(kNumKnots);
+  size_t right = 0;  // the first block at or beyond the knot
+  for (int k = 0; k < kNumKnots; ++k) {
+    const double raw = kFirstLogit + kLogitStep * k;
+    while (right < shrunk.size() && shrunk[right].raw < raw) ++right;
+    const auto bend = [&](size_t at) {
+      return Logit(shrunk[at].value) - Logit(power.Line(shrunk[at].raw));
+    };
+    double departure = 0;
+    if (!shrunk.empty()) {
+      if (right == 0) {
+        departure = bend(0);
+      } else if (right == shrunk.size()) {
+        departure = bend(right - 1);
+      } else {
+        const Block& low = shrunk[right - 1];
+        const Block& high = shrunk[right];
+        const double share = (raw - low.raw) / (high.raw - low.raw);
+        departure = bend(right - 1) + share * (bend(right) - bend(right - 1));
+      }
+    }
+    map.knots_[k] = Logit(power.Line(raw)) + departure;
+    if (k > 0) map.knots_[k] = std::max(map.knots_[k], map.knots_[k - 1]);
   }
+  return map;
+}
+
+std::optional<CalibrationMap> CalibrationMap::Restore(
+    int64_t version, double temperature, std::vector<double> knots) {
+  if (!knots.empty() && knots.size() != kNumKnots) return std::nullopt;
+  if (!std::is_sorted(knots.begin(), knots.end())) return std::nullopt;
+  CalibrationMap map;
+  map.version_ = version;
+  map.temperature_ = temperature;
+  map.knots_ = std::move(knots);
   return map;
 }
 
 double CalibrationMap::Apply(double confidence) const {
   if (knots_.empty()) return confidence;
-  const double raw = Logit(confidence);
-  const auto above = std::lower_bound(
-      knots_.begin(), knots_.end(), raw,
-      [](const Knot& knot, double value) { return knot.raw < value; });
-  const auto beyond = [&](const Knot& end) {
-    return Sigmoid(end.calibrated + (raw - end.raw) / temperature_);
-  };
-  if (above == knots_.begin()) return beyond(knots_.front());
-  if (above == knots_.end()) return beyond(knots_.back());
-  const Knot& left = *std::prev(above);
-  const double share = (raw - left.raw) / (above->raw - left.raw);
-  return Sigmoid(left.calibrated +
-                 share * (above->calibrated - left.calibrated));
+  const double at = (Logit(confidence) - kFirstLogit) / kLogitStep;
+  const auto left = std::min(static_cast<size_t>(at), size_t{kNumKnots - 2});
+  const double share = at - static_cast<double>(left);
+  return Sigmoid(knots_[left] + share * (knots_[left + 1] - knots_[left]));
 }
 
 void CalibrationMap::Apply(TaskPosterior* posterior) const {
@@ -195,7 +247,7 @@ std::optional<double> CalibrationMap::RawTarget(double target) const {
     return std::nullopt;
   }
   double low = 0;
-  double high = Sigmoid(kMaxLogit);
+  double high = Sigmoid(kLastLogit);
   if (Apply(high) < target) return std::nullopt;
   if (Apply(low) >= target) return low;
   while (high - low > 1e-12) {

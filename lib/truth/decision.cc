@@ -32,6 +32,10 @@ absl::Status Validate(std::span<const double> posterior, const StopRule& rule) {
     return absl::InvalidArgumentError(absl::StrCat(
         "expected_accuracy: must be in [0, 1), got ", rule.expected_accuracy));
   }
+  if (!(rule.evidence_weight > 0 && rule.evidence_weight <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "evidence_weight: must be in (0, 1], got ", rule.evidence_weight));
+  }
   if (!(rule.price >= 0) || !std::isfinite(rule.price) ||
       !(rule.value_per_bit >= 0)) {
     return absl::InvalidArgumentError(
@@ -94,7 +98,7 @@ absl::StatusOr<Decision> Decide(std::span<const double> posterior,
   }
 
   const double goal = Logit(*goal_confidence);
-  const double step = std::log(p / q);
+  const double step = rule.evidence_weight * std::log(p / q);
   double allowed = static_cast<double>(rule.answers_left);
   if (rule.price > 0) {
     allowed = std::min(allowed, std::floor(rule.budget_left / rule.price));

@@ -50,8 +50,11 @@ struct StopRule {
   double budget_left = std::numeric_limits<double>::infinity();
   // The labeler who would typically come next.
   double expected_accuracy = 0.75;  // in [0, 1)
-  double price = 0;                 // currency per answer, >= 0
-  double value_per_bit = 0;         // currency; 0 = whatever it costs
+  // The share of its evidence that counts beside the answers that are there
+  // (NextAnswerWeight() of tempering.h), in (0, 1].
+  double evidence_weight = 1;
+  double price = 0;          // currency per answer, >= 0
+  double value_per_bit = 0;  // currency; 0 = whatever it costs
 };
 
 enum class Verdict { kAccept, kCollect, kEscalate };

@@ -316,6 +316,8 @@ class Fitter {
       }
     }
     Summarise(fit);
+    fit->level_weight = level_;
+    if (options_.keep_labelers) fit->labelers.emplace(std::move(labelers_));
   }
 
   void Summarise(HierarchicalFit* fit) const {

@@ -60,12 +60,15 @@
 #ifndef ALLOT_LIB_TRUTH_HIERARCHICAL_H_
 #define ALLOT_LIB_TRUTH_HIERARCHICAL_H_
 
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "lib/truth/aggregation.h"
 #include "lib/truth/answer_set.h"
 #include "lib/truth/calibration.h"
+#include "lib/truth/hierarchical_labelers.h"
 
 namespace allot {
 
@@ -75,6 +78,8 @@ struct HierarchicalOptions {
   int threads = 1;          // >= 1
   // Return Aggregation::confusion, 4 K^2 bytes a labeler.
   bool keep_confusion = true;
+  // Return HierarchicalFit::labelers, with which further tasks can be judged.
+  bool keep_labelers = false;
 };
 
 struct HierarchicalFit {
@@ -88,6 +93,10 @@ struct HierarchicalFit {
   VectorF difficulty;
   double concentration = 0;    // kappa; 0 where no matrices are fitted
   CalibrationMap calibration;  // from gold; the identity without
+  // The weights of kLevelLogits, and on request all that is believed of the
+  // labelers.
+  std::vector<double> level_weight;
+  std::optional<HierarchicalLabelers> labelers;
 };
 
 absl::Status Validate(const HierarchicalOptions& options);

@@ -33,6 +33,14 @@ class HierarchicalLabelers {
     return habit_[static_cast<size_t>(labeler) * num_classes_ + label];
   }
 
+  // know_i, and the pool's mean of it.
+  double Knowing(int32_t labeler) const { return know_[labeler]; }
+  double MeanKnowing() const {
+    return knowing_right_ / (knowing_right_ + knowing_wrong_);
+  }
+  // G(c, label): what the pool answers who does not know.
+  double PoolGuess(int32_t c, int32_t label) const { return Guess(c, label); }
+
   // The expected counts of one labeler, to be written by whoever fits them.
   // Different labelers may be counted at the same time.
   void ClearCounts(int32_t labeler);

@@ -7,8 +7,18 @@
 namespace allot {
 
 double EvidencePower(int64_t num_answers) {
-  const auto n = static_cast<double>(std::max<int64_t>(num_answers, 1));
-  return std::max(0.2, 0.7 / (1 + 0.1 * (n - 1)));
+  return EffectiveEvidencePower(static_cast<double>(num_answers));
+}
+
+double EffectiveEvidencePower(double effective_answers) {
+  const double others = std::max(effective_answers, 1.0) - 1;
+  return std::max(0.2, 0.7 / (1 + 0.1 * others));
+}
+
+double NextAnswerWeight(int64_t num_answers) {
+  const auto n = static_cast<double>(num_answers);
+  return (n + 1) * EffectiveEvidencePower(n + 1) -
+         n * EffectiveEvidencePower(n);
 }
 
 void Temper(std::span<const double> prior, int64_t num_answers,

@@ -24,6 +24,12 @@ namespace allot {
 
 // The power above, in [0.2, 0.7]; no answers count as one.
 double EvidencePower(int64_t num_answers);
+// The same where some answers count less than once: `effective` >= 0 is the sum
+// of their weights.
+double EffectiveEvidencePower(double effective_answers);
+// What one more answer adds, as a share of its own evidence, to that of so many
+// answers alike: the growth of n EvidencePower(n).
+double NextAnswerWeight(int64_t num_answers);
 
 // Raises what n answers added to the prior to EvidencePower(n): probability,
 // confidence, entropy and contributions change, under a uniform prior the label

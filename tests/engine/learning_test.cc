@@ -141,6 +141,32 @@ TEST_F(LearningTest, NewcomersStartFromWhatThePoolTurnedOutToBe) {
       static_cast<float>(engine_->GetPool("p")->stats.newcomer_prior[0].mean));
 }
 
+TEST_F(LearningTest, ThePriorIsEstimatedAgainAsAnswersComeIn) {
+  MakePool();
+  const double configured = engine_->GetPool("p")->stats.newcomer_prior[0].mean;
+  std::vector<LabelerUpdate> labelers = {MakeLabeler("c")};
+  for (int i = 0; i < 30; ++i) {
+    labelers.push_back(MakeLabeler(absl::StrCat("l", i)));
+  }
+  Add(labelers);
+  for (int t = 0; t < 25; ++t) {
+    Task task = MakeTask(absl::StrCat("t", t));
+    task.gold_label = 1;
+    std::vector<Answer> answers;
+    for (int i = 0; i < 30; ++i) {
+      answers.push_back(
+          {.task = task.id, .labeler = absl::StrCat("l", i), .label = 1});
+    }
+    Report(answers, {task});
+  }
+  EXPECT_GT(engine_->GetPool("p")->stats.newcomer_prior[0].mean,
+            configured + 0.5);
+  EXPECT_FLOAT_EQ(
+      static_cast<float>(Get("c").skills[0].mean),
+      static_cast<float>(engine_->GetPool("p")->stats.newcomer_prior[0].mean))
+      << "who has not answered is a newcomer still";
+}
+
 TEST_F(LearningTest, IdleSkillsFadeWhenThePoolDrifts) {
   Pool pool = SimplePool();
   pool.learning.drift_per_day = 0.05;

@@ -86,6 +86,37 @@ TEST_F(LeaseTest, ARenewedLeaseOutlivesItsFirstExpiry) {
   EXPECT_EQ(*engine_->ExpireLeases(), 1);
 }
 
+TEST_F(LeaseTest, ALeaseEndsWithItsLastMicrosecond) {
+  Add({MakeLabeler("a", 1)});
+  Allocate(Leased({MakeTask("t")}));
+  clock_.Advance(absl::Microseconds(kMinute - 1));
+  EXPECT_EQ(*engine_->ExpireLeases(), 0);
+  clock_.Advance(absl::Microseconds(1));
+  EXPECT_EQ(*engine_->ExpireLeases(), 1);
+}
+
+TEST_F(LeaseTest, AnAnswerInTimeIsNotLate) {
+  Add({MakeLabeler("a", 1)});
+  AnswerReport report;
+  report.pool = "p";
+  report.lease_ids = {Allocate(Leased({MakeTask("t")})).pairs.at(0).lease->id};
+  report.answers = {{.task = "t", .labeler = "a", .label = 0}};
+  EXPECT_THAT(engine_->ReportAnswers(report)->outcomes,
+              ElementsAre(AnswerOutcome::kRecorded));
+}
+
+TEST_F(LeaseTest, ALeaseNamedTwiceIsReleasedOnce) {
+  Add({MakeLabeler("a", 2), MakeLabeler("b", 2)});
+  const Plan plan = Allocate(Leased({MakeTask("t", 2)}));
+  const std::string id = plan.pairs.at(0).lease->id;
+  const std::vector<std::string> ids = {id, id};
+  const auto released =
+      *engine_->ReleaseLeases("p", ids, ReleaseReason::kReleased);
+  EXPECT_TRUE(released[0].open);
+  EXPECT_FALSE(released[1].open);
+  EXPECT_EQ(engine_->GetPool("p")->stats.open_leases, 1);
+}
+
 TEST_F(LeaseTest, AReleasedTaskMayComeBackASkippedOneDoesNot) {
   Add({MakeLabeler("a", 1)});
   std::vector<std::string> ids = {

@@ -85,9 +85,35 @@ TEST_F(ScoreTest, ScoresWhatWasReportedWhenNoAnswersAreSent) {
               HasSubstr("items[0].task.task_id"));
 }
 
+TEST_F(ScoreTest, AnswersSentAgainCountAsTheReportedOnes) {
+  const std::vector<Answer> answers = {
+      {.task = "t", .labeler = "fair", .label = 1},
+      {.task = "t", .labeler = "poor", .label = 1}};
+  Add({WithSkill(MakeLabeler("fair"), 1, 1.5)});
+  Report(answers);
+  ScoreCall stored;
+  stored.pool = "p";
+  stored.items.push_back({.task = MakeTask("t")});
+  EXPECT_DOUBLE_EQ(Score(Call(answers)).confidence, Score(stored).confidence);
+}
+
+TEST_F(ScoreTest, NoMoreIsCollectedThanItIsWorth) {
+  Add({WithSkill(MakeLabeler("dear", 9, 50), 1)});
+  ScoreCall call = Call({{.task = "t", .labeler = "dear", .label = 2}});
+  EXPECT_EQ(Score(call).verdict, Verdict::kEscalate);
+  call.policy.weights.must_fill = true;
+  EXPECT_EQ(Score(call).verdict, Verdict::kCollect) << "whatever it costs";
+}
+
 TEST_F(ScoreTest, AnAnswerDoesNotVouchForItself) {
   // Skill learned from the very answers being scored must not raise their
-  // confidence: sent for an unknown task they count the same.
+  // confidence: sent for an unknown task they count the same. Vague skills
+  // would learn the most.
+  const auto vague = [this] {
+    Add({WithSkill(MakeLabeler("fair"), 1, 2),
+         WithSkill(MakeLabeler("poor"), 0, 2)});
+  };
+  vague();
   Report({{.task = "t", .labeler = "fair", .label = 1},
           {.task = "t", .labeler = "poor", .label = 1}});
   ScoreCall stored;
@@ -97,6 +123,7 @@ TEST_F(ScoreTest, AnAnswerDoesNotVouchForItself) {
   store_ = *OpenStore("memory:");
   Restart();
   SetUp();
+  vague();
   const double fresh =
       Score(Call({{.task = "t", .labeler = "fair", .label = 1},
                   {.task = "t", .labeler = "poor", .label = 1}}))

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -31,14 +32,45 @@ std::vector<GoldOutcome> OverconfidentOutcomes(int n, double sharp,
   return outcomes;
 }
 
-TEST(Calibration, IsTheIdentityWithoutGold) {
+TEST(Calibration, IsTheIdentityUntilFitted) {
   const CalibrationMap map;
   EXPECT_EQ(map.version(), 0);
   for (const double c : {0.0, 0.3, 0.9, 1.0}) EXPECT_EQ(map.Apply(c), c);
   EXPECT_EQ(map.RawTarget(0.9), 0.9);
-  const CalibrationMap fitted_on_nothing = MustFit({});
-  EXPECT_EQ(fitted_on_nothing.version(), 3);
-  EXPECT_EQ(fitted_on_nothing.Apply(0.7), 0.7);
+}
+
+TEST(Calibration, WithoutGoldClaimsLessThanTheModelButKeepsEvenOdds) {
+  const CalibrationMap map = MustFit({});
+  EXPECT_EQ(map.version(), 3);
+  EXPECT_NEAR(map.temperature(), std::exp(0.125), 0.01);
+  EXPECT_NEAR(map.Apply(0.5), 0.5, 1e-9);
+  for (const double c : {0.6, 0.9, 0.95, 0.99}) EXPECT_LT(map.Apply(c), c);
+  EXPECT_GT(map.Apply(0.985), 0.95);
+}
+
+TEST(Calibration, LowersTheHeldOutLogLossOfAMiscalibratedModel) {
+  const auto log_loss = [](const CalibrationMap& map, uint64_t seed) {
+    double sum = 0;
+    for (const GoldOutcome& o : OverconfidentOutcomes(2000, 3, seed)) {
+      const double p = std::clamp(map.Apply(o.confidence), 1e-9, 1 - 1e-9);
+      sum -= std::log(o.correct ? p : 1 - p);
+    }
+    return sum;
+  };
+  const CalibrationMap fitted = MustFit(OverconfidentOutcomes(40, 3, 1));
+  EXPECT_LT(log_loss(fitted, 2), 0.9 * log_loss(CalibrationMap(), 2));
+  EXPECT_LT(log_loss(fitted, 2), log_loss(MustFit({}), 2));
+}
+
+TEST(Calibration, RestoresItsOwnNumbersAndNoOthers) {
+  const CalibrationMap map = MustFit(OverconfidentOutcomes(100, 2, 4));
+  const auto restored =
+      CalibrationMap::Restore(map.version(), map.temperature(), map.knots());
+  ASSERT_TRUE(restored.has_value());
+  for (const double c : {0.1, 0.63, 0.99}) {
+    EXPECT_EQ(restored->Apply(c), map.Apply(c));
+  }
+  EXPECT_FALSE(CalibrationMap::Restore(1, 1, {1, 2}).has_value());
 }
 
 class CalibrationLaw : public ::testing::TestWithParam<int> {};

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/match_files.h"
+
+#include <algorithm>
+#include <deque>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/charconv.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "cli/csv_reader.h"
+#include "lib/base/status_macros.h"
+
+namespace allot {
+namespace {
+
+// Row numbers of ids, in order of first appearance.
+class IdTable {
+ public:
+  // The id's row; is_new says whether it has just got it.
+  int32_t RowOf(absl::string_view id, bool* is_new = nullptr) {
+    if (is_new != nullptr) *is_new = false;
+    // Files are mostly sorted by one of their ids.
+    if (id == last_id_ && last_row_ >= 0) return last_row_;
+    const auto known = row_.find(id);
+    if (known != row_.end()) {
+      last_id_ = known->first;
+      last_row_ = known->second;
+      return last_row_;
+    }
+    if (is_new != nullptr) *is_new = true;
+    ids_.emplace_back(id.data(), id.size());
+    last_id_ = ids_.back();
+    last_row_ = static_cast<int32_t>(ids_.size()) - 1;
+    row_.emplace(last_id_, last_row_);
+    return last_row_;
+  }
+  int32_t size() const { return static_cast<int32_t>(ids_.size()); }
+  std::vector<std::string> Take() {
+    row_.clear();
+    last_row_ = -1;
+    std::vector<std::string> ids;
+    ids.reserve(ids_.size());
+    for (std::string& id : ids_) ids.push_back(std::move(id));
+    return ids;
+  }
+
+ private:
+  std::deque<std::string> ids_;  // its elements stay where they are
+  absl::flat_hash_map<absl::string_view, int32_t> row_;
+  absl::string_view last_id_;
+  int32_t last_row_ = -1;
+};
+
+absl::Status CheckId(absl::string_view column, absl::string_view id) {
+  if (!id.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(column, ": want an id, got an empty cell"));
+}
+
+absl::Status ListedTwice(absl::string_view column, absl::string_view id) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(column, ": \"", id, "\" is listed twice"));
+}
+
+absl::Status ParseCount(absl::string_view column, absl::string_view text,
+                        int32_t& count) {
+  if (text.empty()) return absl::OkStatus();  // the default stays
+  int32_t parsed = 0;
+  if (!absl::SimpleAtoi(text, &parsed) || parsed < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(column, ": want a whole number >= 0, got \"", text, "\""));
+  }
+  count = parsed;
+  return absl::OkStatus();
+}
+
+absl::Status ParseNumber(absl::string_view column, absl::string_view text,
+                         double least, double& number) {
+  double parsed = 0;
+  const char* end = text.data() + text.size();
+  const absl::from_chars_result result =
+      absl::from_chars(text.data(), end, parsed);
+  if (result.ec != std::errc() || result.ptr != end ||
+      !(parsed >= least && parsed <= kMaxUtility)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(column, ": want a number in [", least, ", ", kMaxUtility,
+                     "], got \"", text, "\""));
+  }
+  number = parsed;
+  return absl::OkStatus();
+}
+
+// A missing or unreadable file is no missing pool and no lost server.
+absl::Status AsFileError(const absl::Status& status) {
+  if (absl::IsNotFound(status) || absl::IsUnavailable(status)) {
+    return absl::UnknownError(status.message());
+  }
+  return status;
+}
+
+absl::Status ReadTasks(const std::string& path, IdTable& ids,
+                       MatchTables& tables) {
+  const CsvColumn columns[] = {
+      {"task"}, {"redundancy", false}, {"unfilled_penalty", false}};
+  const CsvRow read_row = [&](std::span<const absl::string_view> row) {
+    ALLOT_RETURN_IF_ERROR(CheckId("task", row[0]));
+    bool is_new = false;
+    ids.RowOf(row[0], &is_new);
+    if (!is_new) return ListedTwice("task", row[0]);
+    tables.redundancy.push_back(1);
+    tables.unfilled_penalty.push_back(0);
+    ALLOT_RETURN_IF_ERROR(
+        ParseCount("redundancy", row[1], tables.redundancy.back()));
+    if (row[2].empty()) return absl::OkStatus();
+    return ParseNumber("unfilled_penalty", row[2], 0,
+                       tables.unfilled_penalty.back());
+  };
+  std::vector<bool> present;
+  ALLOT_RETURN_IF_ERROR(ReadCsv(path, columns, &present, read_row));
+  if (!present[2]) tables.unfilled_penalty.clear();
+  return absl::OkStatus();
+}
+
+absl::Status ReadLabelers(const std::string& path, IdTable& ids,
+                          MatchTables& tables) {
+  const CsvColumn columns[] = {{"labeler"}, {"capacity", false}};
+  const CsvRow read_row = [&](std::span<const absl::string_view> row) {
+    ALLOT_RETURN_IF_ERROR(CheckId("labeler", row[0]));
+    bool is_new = false;
+    ids.RowOf(row[0], &is_new);
+    if (!is_new) return ListedTwice("labeler", row[0]);
+    tables.capacity.push_back(1);
+    return ParseCount("capacity", row[1], tables.capacity.back());
+  };
+  return ReadCsv(path, columns, nullptr, read_row);
+}
+
+absl::Status ReadEdges(const std::string& path, IdTable& tasks,
+                       IdTable& labelers, MatchTables& tables) {
+  const CsvColumn columns[] = {{"task"}, {"labeler"}, {"utility"}};
+  constexpr size_t kMost = std::numeric_limits<int32_t>::max() - 1;
+  const CsvRow read_row = [&](std::span<const absl::string_view> row) {
+    ALLOT_RETURN_IF_ERROR(CheckId("task", row[0]));
+    ALLOT_RETURN_IF_ERROR(CheckId("labeler", row[1]));
+    double utility = 0;
+    ALLOT_RETURN_IF_ERROR(
+        ParseNumber("utility", row[2], -kMaxUtility, utility));
+    if (tables.edge_utility.size() >= kMost) {
+      return absl::InvalidArgumentError(
+          "more rows than one problem holds, 2^31 - 2");
+    }
+    tables.edge_task.push_back(tasks.RowOf(row[0]));
+    tables.edge_labeler.push_back(labelers.RowOf(row[1]));
+    tables.edge_utility.push_back(utility);
+    return absl::OkStatus();
+  };
+  return ReadCsv(path, columns, nullptr, read_row);
+}
+
+// Names the line of edge `edge`, in the file's order, by reading it again: the
+// lines of all edges would be a quarter more to remember for the good case.
+absl::Status RepeatedPair(const std::string& path, int32_t edge) {
+  const CsvColumn columns[] = {{"task"}, {"labeler"}};
+  int32_t row_number = 0;
+  const absl::Status status =
+      ReadCsv(path, columns, nullptr,
+              [&](std::span<const absl::string_view> row) -> absl::Status {
+                if (row_number++ < edge) return absl::OkStatus();
+                return absl::InvalidArgumentError(
+                    absl::StrCat("task \"", row[0], "\" and labeler \"", row[1],
+                                 "\" were paired before"));
+              });
+  if (!status.ok()) return AsFileError(status);
+  return absl::UnknownError(absl::StrCat(path, ": changed while being read"));
+}
+
+}  // namespace
+
+absl::StatusOr<MatchTables> ReadMatchTables(const MatchFiles& files) {
+  MatchTables tables;
+  IdTable tasks, labelers;
+  if (!files.tasks.empty()) {
+    ALLOT_RETURN_IF_ERROR(AsFileError(ReadTasks(files.tasks, tasks, tables)));
+  }
+  if (!files.labelers.empty()) {
+    ALLOT_RETURN_IF_ERROR(
+        AsFileError(ReadLabelers(files.labelers, labelers, tables)));
+  }
+  ALLOT_RETURN_IF_ERROR(
+      AsFileError(ReadEdges(files.edges, tasks, labelers, tables)));
+  tables.redundancy.resize(tasks.size(), 1);
+  tables.capacity.resize(labelers.size(), 1);
+  if (!tables.unfilled_penalty.empty()) {
+    tables.unfilled_penalty.resize(tasks.size(), 0);
+  }
+  tables.tasks = tasks.Take();
+  tables.labelers = labelers.Take();
+  return tables;
+}
+
+absl::StatusOr<Problem> BuildMatchProblem(const MatchFiles& files,
+                                          MatchTables& tables) {
+  const size_t num_edges = tables.edge_task.size();
+  Problem problem;
+  problem.redundancy = tables.redundancy;
+  problem.capacity = tables.capacity;
+  problem.unfilled_penalty = tables.unfilled_penalty;
+  problem.offset.assign(tables.tasks.size() + 1, 0);
+  for (const int32_t t : tables.edge_task) ++problem.offset[t + 1];
+  for (size_t t = 0; t < tables.tasks.size(); ++t) {
+    problem.offset[t + 1] += problem.offset[t];
+  }
+  // A counting sort: a task's edges keep the file's order.
+  problem.labeler.resize(num_edges);
+  problem.utility.resize(num_edges);
+  std::vector<int32_t> row(num_edges), next = problem.offset;
+  for (size_t e = 0; e < num_edges; ++e) {
+    const int32_t to = next[tables.edge_task[e]]++;
+    problem.labeler[to] = tables.edge_labeler[e];
+    problem.utility[to] = tables.edge_utility[e];
+    row[to] = static_cast<int32_t>(e);
+  }
+  // Of several repeated pairs, the one that comes first in the file.
+  std::vector<int32_t> last_task(tables.labelers.size(), -1);
+  int32_t repeated = std::numeric_limits<int32_t>::max();
+  for (int t = 0; t < problem.num_tasks(); ++t) {
+    for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
+      int32_t& last = last_task[problem.labeler[e]];
+      if (last == t) repeated = std::min(repeated, row[e]);
+      last = t;
+    }
+  }
+  if (repeated != std::numeric_limits<int32_t>::max()) {
+    return RepeatedPair(files.edges, repeated);
+  }
+  tables.edge_task = {};
+  tables.edge_labeler = {};
+  tables.edge_utility = {};
+  return problem;
+}
+
+}  // namespace allot

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/truth/label_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "lib/truth/tempering.h"
+
+namespace allot {
+namespace {
+
+constexpr double kGroupCorrelation = 0.8;
+constexpr double kMinProbability = 1e-9;
+// exp(kLevelLogits).
+constexpr std::array<double, kNumLevels> kLevelOdds = {
+    1, 2.718281828459045, 7.38905609893065, 20.085536923187668,
+    54.598150033144236};
+
+// Normalises log weights in place.
+void Softmax(std::vector<double>& x) {
+  const double highest = *std::max_element(x.begin(), x.end());
+  double total = 0;
+  for (double& v : x) total += v = std::exp(v - highest);
+  for (double& v : x) v /= total;
+}
+
+double Log2Odds(const std::vector<double>& log_weight, int32_t label,
+                double power) {
+  const double highest =
+      *std::max_element(log_weight.begin(), log_weight.end());
+  double rivals = 1e-290;
+  for (size_t k = 0; k < log_weight.size(); ++k) {
+    if (static_cast<int32_t>(k) == label) continue;
+    rivals += std::exp(power * (log_weight[k] - highest));
+  }
+  constexpr double kLog2E = 1.4426950408889634;
+  return power * (log_weight[label] - highest) * kLog2E - std::log2(rivals);
+}
+
+}  // namespace
+
+void LabelModelScorer::WeighGroups(std::span<const ModelAnswer> answers) {
+  weight_.assign(answers.size(), 1.0);
+  effective_ = static_cast<double>(answers.size());
+  groups_.clear();
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].group < 0) continue;
+    groups_.emplace_back(answers[i].group, static_cast<int32_t>(i));
+  }
+  if (groups_.size() < 2) return;
+  std::sort(groups_.begin(), groups_.end());
+  for (size_t begin = 0, end = 0; begin < groups_.size(); begin = end) {
+    while (end < groups_.size() && groups_[end].first == groups_[begin].first) {
+      ++end;
+    }
+    const double others = static_cast<double>(end - begin) - 1;
+    const double weight = 1 / (1 + others * kGroupCorrelation);
+    for (size_t i = begin; i < end; ++i) weight_[groups_[i].second] = weight;
+    effective_ -= (others + 1) * (1 - weight);
+  }
+}
+
+// What the model believes of whoever gave an answer, the shift included.
+struct LabelModelScorer::Person {
+  size_t slot;  // 0 if not of the fit
+  bool known;
+  double fitted;  // know_i of the fit
+  double know;
+  double odds;  // of know, never certain
+};
+
+LabelModelScorer::Person LabelModelScorer::PersonOf(const LabelModel& model,
+                                                    const ModelAnswer& answer) {
+  Person person;
+  person.known = answer.slot != kNoSlot;
+  person.slot = static_cast<size_t>(person.known ? answer.slot : 0);
+  person.fitted = std::clamp<double>(
+      person.known ? model.knowing[person.slot] : model.mean_knowing, 0.02,
+      0.98);
+  person.know = person.fitted;
+  person.odds = person.know / (1 - person.know);
+  if (answer.shift != 0) {
+    person.odds *= std::exp(std::clamp(answer.shift, -8.0, 8.0));
+    person.know = std::clamp(person.odds / (1 + person.odds), 0.02, 0.98);
+    person.odds = person.know / (1 - person.know);
+  }
+  return person;
+}
+
+// M(c, label) = know [c = label] + (1 - know) guess. A shift moves know and
+// keeps what is answered without knowing.
+double LabelModelScorer::Entry(const LabelModel& model, const Person& person,
+                               size_t label, size_t c) {
+  const size_t classes = static_cast<size_t>(model.num_classes);
+  double m = 0;
+  if (person.known && model.has_matrices) {
+    m = model.matrix[(person.slot * classes + label) * classes + c];
+    if (person.know != person.fitted) {
+      const double guess = std::max(m - (c == label ? person.fitted : 0), 0.0);
+      m = guess * (1 - person.know) / (1 - person.fitted) +
+          (c == label ? person.know : 0);
+    }
+  } else {
+    const double guess = model.has_matrices ? model.guess[label * classes + c]
+                                            : model.guess[label];
+    m = (1 - person.know) * guess + (c == label ? person.know : 0);
+  }
+  return std::max(m, kMinProbability);
+}
+
+double LabelModelScorer::Habit(const LabelModel& model, const Person& person,
+                               size_t label) {
+  const size_t classes = static_cast<size_t>(model.num_classes);
+  return person.known ? model.habit[person.slot * classes + label]
+                      : model.mean_habit[label];
+}
+
+// s(b): at most 1, where know was clamped.
+double LabelModelScorer::Kept(const Person& person, size_t level) {
+  return std::min(
+      1.0, person.odds / (person.odds + kLevelOdds[level]) / person.know);
+}
+
+void LabelModelScorer::Likelihood(const LabelModel& model,
+                                  const ModelAnswer& answer, double* out) {
+  const auto label = static_cast<size_t>(answer.label);
+  const size_t classes = static_cast<size_t>(model.num_classes);
+  const Person person = PersonOf(model, answer);
+  // The easiest level's row holds M until its turn comes, last.
+  for (size_t c = 0; c < classes; ++c) out[c] = Entry(model, person, label, c);
+  const double habit = Habit(model, person, label);
+  for (size_t h = kNumLevels; h-- > 0;) {
+    const double kept = Kept(person, h);
+    const double by_habit = (1 - kept) * habit;
+    double* row = out + h * classes;
+    for (size_t c = 0; c < classes; ++c) row[c] = kept * out[c] + by_habit;
+  }
+}
+
+double LabelModelScorer::ExpectedAccuracy(const LabelModel& model,
+                                          const ModelAnswer& answer) {
+  const Person person = PersonOf(model, answer);
+  double kept = 0;
+  for (size_t h = 0; h < kNumLevels; ++h) {
+    kept += model.level_weight[h] * Kept(person, h);
+  }
+  double right = 0;
+  for (size_t c = 0; c < model.class_prior.size(); ++c) {
+    right += model.class_prior[c] * (kept * Entry(model, person, c, c) +
+                                     (1 - kept) * Habit(model, person, c));
+  }
+  return right;
+}
+
+void LabelModelScorer::ClassEvidence(const LabelModel& model,
+                                     std::span<const double> prior,
+                                     std::span<const ModelAnswer> answers) {
+  const size_t classes = static_cast<size_t>(model.num_classes);
+  const size_t cells = classes * kNumLevels;
+  likelihood_.resize(cells);
+  product_.resize(cells);
+  evidence_.resize(classes);
+  for (size_t h = 0; h < kNumLevels; ++h) {
+    std::fill_n(product_.begin() + static_cast<std::ptrdiff_t>(h * classes),
+                classes, model.level_weight[h]);
+  }
+  // Factors of at least 1e-9 each: so many fit a double with room to spare.
+  constexpr int kPending = 24;
+  int pending = 0;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    Likelihood(model, answers[i], likelihood_.data());
+    if (weight_[i] == 1) {
+      for (size_t x = 0; x < cells; ++x) product_[x] *= likelihood_[x];
+    } else {
+      for (size_t x = 0; x < cells; ++x) {
+        product_[x] *= std::pow(likelihood_[x], weight_[i]);
+      }
+    }
+    if (++pending < kPending) continue;
+    const double highest = *std::max_element(product_.begin(), product_.end());
+    for (double& p : product_) p = std::max(p / highest, 1e-90);
+    pending = 0;
+  }
+  for (size_t h = 0; h < kNumLevels; ++h) {
+    for (size_t c = 0; c < classes; ++c) {
+      product_[h * classes + c] *=
+          prior.empty() ? model.class_prior[c] : prior[c];
+    }
+  }
+  SumLevels(product_);
+}
+
+// evidence_ from cells [levels x K].
+void LabelModelScorer::SumLevels(const std::vector<double>& cells) {
+  const size_t classes = evidence_.size();
+  for (size_t c = 0; c < classes; ++c) {
+    double sum = 1e-300;
+    for (size_t h = 0; h < kNumLevels; ++h) sum += cells[h * classes + c];
+    evidence_[c] = std::log(sum);
+  }
+}
+
+void LabelModelScorer::Score(const LabelModel& model,
+                             std::span<const double> prior,
+                             std::span<const ModelAnswer> answers, bool explain,
+                             TaskPosterior* result) {
+  WeighGroups(answers);
+  const double power = answers.empty() ? 1 : EffectiveEvidencePower(effective_);
+  ClassEvidence(model, prior, answers);
+  const size_t classes = static_cast<size_t>(model.num_classes);
+  std::vector<double>& p = result->probability;
+  p.resize(classes);
+  for (size_t c = 0; c < classes; ++c) {
+    const double stated =
+        prior.empty() ? 0 : std::log(std::max(prior[c], 1e-300));
+    p[c] = stated + power * (evidence_[c] - stated);
+  }
+  Softmax(p);
+  const auto top = std::max_element(p.begin(), p.end());
+  result->label = static_cast<int32_t>(top - p.begin());
+  result->confidence = *top;
+  result->entropy_bits = 0;
+  for (const double x : p) {
+    if (x > 0) result->entropy_bits -= x * std::log2(x);
+  }
+  result->difficulty_mean = 0;
+  result->difficulty_variance = 0;
+  if (explain) Explain(model, answers, power, result);
+}
+
+// Divides one answer at a time out of the product. Cells floored on the way
+// are too small to matter with or without it.
+void LabelModelScorer::Explain(const LabelModel& model,
+                               std::span<const ModelAnswer> answers,
+                               double power, TaskPosterior* result) {
+  const double with = Log2Odds(evidence_, result->label, power);
+  result->contribution_bits.resize(answers.size());
+  accuracy_.resize(answers.size());
+  for (size_t i = 0; i < answers.size(); ++i) {
+    Likelihood(model, answers[i], likelihood_.data());
+    for (size_t x = 0; x < likelihood_.size(); ++x) {
+      likelihood_[x] = product_[x] /
+                       (weight_[i] == 1 ? likelihood_[x]
+                                        : std::pow(likelihood_[x], weight_[i]));
+    }
+    SumLevels(likelihood_);
+    result->contribution_bits[i] =
+        with - Log2Odds(evidence_, result->label, power);
+    accuracy_[i] = ExpectedAccuracy(model, answers[i]);
+  }
+}
+
+}  // namespace allot

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "lib/base/rng.h"
+#include "lib/truth/label_model_fit.h"
+#include "tests/truth/simulated_pool.h"
+
+namespace allot {
+namespace {
+
+LabelModelFit MustFit(const LabelModelInput& input) {
+  auto fit = FitLabelModel(input);
+  EXPECT_TRUE(fit.ok()) << fit.status();
+  return fit.ok() ? *std::move(fit) : LabelModelFit();
+}
+
+// Three classes; labeler 0 takes every 1 for a 2, the others err evenly.
+struct HabitualPool {
+  std::vector<LabelAnswer> rows;
+  std::vector<int32_t> truth;
+};
+HabitualPool MakeHabitualPool(int32_t tasks, uint64_t seed) {
+  Rng rng(seed);
+  HabitualPool pool;
+  for (int32_t t = 0; t < tasks; ++t) {
+    const auto truth = static_cast<int32_t>(rng.Below(3));
+    pool.truth.push_back(truth);
+    for (int32_t i = 0; i < 6; ++i) {
+      int32_t label = truth;
+      if (i == 0) {
+        if (truth == 1) label = 2;
+      } else if (!rng.Bernoulli(0.8)) {
+        label = static_cast<int32_t>(rng.Below(3));
+      }
+      pool.rows.push_back({t, i, label});
+    }
+  }
+  return pool;
+}
+
+double ConfidenceIn(const LabelModel& model, int32_t label,
+                    const std::vector<ModelAnswer>& answers) {
+  LabelModelScorer scorer;
+  TaskPosterior posterior;
+  scorer.Score(model, {}, answers, false, &posterior);
+  return posterior.probability[static_cast<size_t>(label)];
+}
+
+TEST(LabelModel, RecoversTheConfusionOfALabelerWithAHabit) {
+  const HabitualPool pool = MakeHabitualPool(600, 1);
+  const LabelModel model = MustFit({.num_tasks = 600,
+                                    .num_slots = 6,
+                                    .num_classes = 3,
+                                    .answers = pool.rows})
+                               .model;
+  ASSERT_TRUE(model.has_matrices);
+  const auto entry = [&](size_t slot, size_t truth, size_t label) {
+    return model.matrix[(slot * 3 + label) * 3 + truth];
+  };
+  EXPECT_GT(entry(0, 1, 2), 0.9);
+  EXPECT_LT(entry(0, 1, 1), 0.05);
+  EXPECT_GT(entry(1, 1, 1), 0.7);
+  // Their 2 may be a 1; another's hardly.
+  EXPECT_GT(ConfidenceIn(model, 1, {{.label = 2, .slot = 0}}),
+            2 * ConfidenceIn(model, 1, {{.label = 2, .slot = 1}}));
+}
+
+TEST(LabelModel, AShiftMovesWhatALabelerIsWorthAndAStrangerIsAverage) {
+  const HabitualPool pool = MakeHabitualPool(300, 2);
+  const LabelModel model = MustFit({.num_tasks = 300,
+                                    .num_slots = 6,
+                                    .num_classes = 3,
+                                    .answers = pool.rows})
+                               .model;
+  for (const int32_t slot : {1, kNoSlot}) {
+    const double plain = ConfidenceIn(model, 0, {{.label = 0, .slot = slot}});
+    EXPECT_GT(ConfidenceIn(model, 0, {{.label = 0, .slot = slot, .shift = 2}}),
+              plain);
+    EXPECT_LT(ConfidenceIn(model, 0, {{.label = 0, .slot = slot, .shift = -2}}),
+              plain);
+  }
+}
+
+TEST(LabelModel, CopiesCountLessThanWitnesses) {
+  const HabitualPool pool = MakeHabitualPool(300, 2);
+  const LabelModel model = MustFit({.num_tasks = 300,
+                                    .num_slots = 6,
+                                    .num_classes = 3,
+                                    .answers = pool.rows})
+                               .model;
+  std::vector<ModelAnswer> answers = {{.label = 0, .slot = 1},
+                                      {.label = 0, .slot = 2},
+                                      {.label = 0, .slot = 3}};
+  const double witnesses = ConfidenceIn(model, 0, answers);
+  for (ModelAnswer& answer : answers) answer.group = 7;
+  const double copies = ConfidenceIn(model, 0, answers);
+  EXPECT_LT(copies, witnesses - 0.02);
+  EXPECT_GE(copies, ConfidenceIn(model, 0, {answers[0]}) - 0.02);
+}
+
+TEST(LabelModel, AGroupOfCopiesIsNoMajorityOfItsOwnMaking) {
+  // Three copies of a bad model against two good labelers.
+  Rng rng(5);
+  std::vector<LabelAnswer> rows;
+  std::vector<int32_t> group;
+  for (int32_t t = 0; t < 400; ++t) {
+    const auto truth = static_cast<int32_t>(rng.Below(2));
+    const int32_t copied = rng.Bernoulli(0.55) ? truth : 1 - truth;
+    for (int32_t i = 0; i < 5; ++i) {
+      const bool copy = i < 3;
+      rows.push_back(
+          {t, i, copy ? copied : (rng.Bernoulli(0.85) ? truth : 1 - truth)});
+      group.push_back(copy ? 0 : -1);
+    }
+  }
+  const LabelModelInput input{.num_tasks = 400,
+                              .num_slots = 5,
+                              .num_classes = 2,
+                              .answers = rows,
+                              .group = group};
+  const LabelModel model = MustFit(input).model;
+  for (const size_t copy : {0, 1, 2}) {
+    EXPECT_LT(model.accuracy[copy], model.accuracy[3]);
+    EXPECT_LT(model.accuracy[copy], model.accuracy[4]);
+  }
+}
+
+TEST(LabelModel, ContributionsAreTheOddsLostWithoutTheAnswer) {
+  const HabitualPool pool = MakeHabitualPool(200, 4);
+  const LabelModel model = MustFit({.num_tasks = 200,
+                                    .num_slots = 6,
+                                    .num_classes = 3,
+                                    .answers = pool.rows})
+                               .model;
+  const std::vector<ModelAnswer> answers = {{.label = 0, .slot = 1},
+                                            {.label = 0, .slot = 0},
+                                            {.label = 2, .slot = 4}};
+  LabelModelScorer scorer;
+  TaskPosterior posterior;
+  scorer.Score(model, {}, answers, true, &posterior);
+  ASSERT_EQ(posterior.contribution_bits.size(), 3);
+  EXPECT_EQ(posterior.label, 0);
+  EXPECT_GT(posterior.contribution_bits[0], 0);
+  EXPECT_GT(posterior.contribution_bits[1], 0);
+  EXPECT_LT(posterior.contribution_bits[2], 0);
+  for (const double accuracy : scorer.expected_accuracy()) {
+    EXPECT_GT(accuracy, 0.3);
+    EXPECT_LT(accuracy, 1);
+  }
+}
+
+TEST(LabelModel, ManyAnswersNeitherUnderflowNorCostTheDistribution) {
+  const HabitualPool pool = MakeHabitualPool(200, 4);
+  const LabelModel model = MustFit({.num_tasks = 200,
+                                    .num_slots = 6,
+                                    .num_classes = 3,
+                                    .answers = pool.rows})
+                               .model;
+  std::vector<ModelAnswer> answers;
+  for (int i = 0; i < 10'000; ++i) {
+    answers.push_back({.label = i % 3 == 0 ? 0 : 1, .slot = 1 + i % 5});
+  }
+  LabelModelScorer scorer;
+  TaskPosterior posterior;
+  scorer.Score(model, {}, answers, true, &posterior);
+  EXPECT_EQ(posterior.label, 1);
+  EXPECT_NEAR(std::accumulate(posterior.probability.begin(),
+                              posterior.probability.end(), 0.0),
+              1, 1e-9);
+  for (const double bits : posterior.contribution_bits) {
+    ASSERT_TRUE(std::isfinite(bits));
+  }
+}
+
+TEST(LabelModel, WithoutAnswersThePriorIsTheAnswer) {
+  const HabitualPool pool = MakeHabitualPool(200, 4);
+  const LabelModel model = MustFit({.num_tasks = 200,
+                                    .num_slots = 6,
+                                    .num_classes = 3,
+                                    .answers = pool.rows})
+                               .model;
+  LabelModelScorer scorer;
+  TaskPosterior posterior;
+  scorer.Score(model, {}, {}, false, &posterior);
+  EXPECT_NEAR(posterior.probability[1], model.class_prior[1], 1e-12);
+  const std::vector<double> prior = {1, 2, 7};
+  scorer.Score(model, prior, {}, false, &posterior);
+  EXPECT_NEAR(posterior.probability[2], 0.7, 1e-12);
+}
+
+// Half of the tasks mislead almost everybody: agreement that is worth little.
+TEST(LabelModel, GoldUnmasksSharedErrors) {
+  Rng rng(8);
+  std::vector<LabelAnswer> rows;
+  std::vector<GoldLabel> gold;
+  std::vector<int32_t> truths;
+  for (int32_t t = 0; t < 400; ++t) {
+    const auto truth = static_cast<int32_t>(rng.Below(2));
+    const int32_t seen = rng.Bernoulli(0.35) ? 1 - truth : truth;
+    for (int32_t i = 0; i < 5; ++i) {
+      rows.push_back({t, i, rng.Bernoulli(0.95) ? seen : 1 - seen});
+    }
+    truths.push_back(truth);
+    if (t % 4 == 0) gold.push_back({t, truth});
+  }
+  LabelModelInput input{.num_tasks = 400,
+                        .num_slots = 5,
+                        .num_classes = 2,
+                        .answers = rows,
+                        .version = 9};
+  const auto claim = [&](const LabelModel& model) {
+    LabelModelScorer scorer;
+    TaskPosterior posterior;
+    std::vector<ModelAnswer> answers;
+    for (int32_t i = 0; i < 5; ++i) answers.push_back({.label = 1, .slot = i});
+    scorer.Score(model, {}, answers, false, &posterior);
+    model.calibration.Apply(&posterior);
+    return posterior.confidence;
+  };
+  EXPECT_GT(claim(MustFit(input).model), 0.85);
+  input.gold = gold;
+  const LabelModelFit fit = MustFit(input);
+  EXPECT_EQ(fit.gold_tasks, 100);
+  EXPECT_EQ(fit.model.calibration.version(), 9);
+  EXPECT_LT(claim(fit.model), 0.82);  // 0.65 is the truth
+  EXPECT_GT(claim(fit.model), 0.6);
+  EXPECT_LT(fit.ece_after, fit.ece_before);
+}
+
+TEST(LabelModel, IsTheSameOnAnyNumberOfThreads) {
+  const HabitualPool pool = MakeHabitualPool(300, 6);
+  LabelModelInput input{
+      .num_tasks = 300, .num_slots = 6, .num_classes = 3, .answers = pool.rows};
+  const LabelModel one = MustFit(input).model;
+  input.threads = 3;
+  const LabelModel three = MustFit(input).model;
+  EXPECT_EQ(one.matrix, three.matrix);
+  EXPECT_EQ(one.class_prior, three.class_prior);
+}
+
+TEST(LabelModel, RefusesGoldAndAnswersOutOfRange) {
+  const std::vector<LabelAnswer> rows = {{0, 0, 5}};
+  EXPECT_FALSE(
+      FitLabelModel(
+          {.num_tasks = 1, .num_slots = 1, .num_classes = 2, .answers = rows})
+          .ok());
+  const std::vector<LabelAnswer> good = {{0, 0, 1}};
+  const std::vector<GoldLabel> gold = {{3, 0}};
+  EXPECT_FALSE(FitLabelModel({.num_tasks = 1,
+                              .num_slots = 1,
+                              .num_classes = 2,
+                              .answers = good,
+                              .gold = gold})
+                   .ok());
+}
+
+}  // namespace
+}  // namespace allot
