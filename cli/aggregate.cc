@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/aggregate_report.h"
+#include "cli/exit_code.h"
 #include "lib/base/status_macros.h"
 #include "lib/truth/dawid_skene.h"
 #include "lib/truth/glad.h"
@@ -18,8 +18,6 @@
 
 namespace allot {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct Method {
   absl::string_view name;
@@ -72,152 +70,127 @@ constexpr Method kMethods[] = {
      }},
 };
 
-int32_t TopClass(const MatrixF& posterior, int32_t task) {
-  Eigen::Index top = 0;
-  posterior.row(task).maxCoeff(&top);
-  return static_cast<int32_t>(top);
+constexpr absl::string_view kTypes[] = {
+    "auto",    "binary",      "multi-class", "multi-label", "ordinal",
+    "numeric", "probability", "pairwise",    "text",        "boxes"};
+
+bool IsNumeric(absl::string_view type) {
+  return type == "numeric" || type == "probability";
 }
 
-// A field as CSV wants it.
-std::string Quoted(absl::string_view field) {
-  if (field.find_first_of(",\"\r\n") == absl::string_view::npos) {
-    return std::string(field);
-  }
-  std::string quoted = "\"";
-  for (const char c : field) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
+// The type of answers that do not say it, and why, as words for people.
+struct Guess {
+  absl::string_view type, reason;
+};
 
-void PrintTable(const AggregateOptions& options, const DataFolder& data,
-                const Aggregation& fit,
-                const std::optional<TruthComparison>& comparison,
-                std::ostream& out) {
-  out << absl::StrFormat("method      %s\n", options.method)
-      << absl::StrFormat("tasks       %d\n", data.tasks.size())
-      << absl::StrFormat("labelers    %d\n", data.labelers.size())
-      << absl::StrFormat("answers     %d\n", data.num_answers())
-      << absl::StrFormat("iterations  %d\n", fit.iterations);
-  if (fit.log_likelihood != 0) {
-    out << absl::StrFormat("likelihood  %.3f nats\n", fit.log_likelihood);
-  }
-  if (comparison.has_value()) {
-    out << absl::StrFormat(
-        "accuracy    %.4f over %d tasks with truth (ece %.3f, brier %.3f, log "
-        "loss %.3f)\n",
-        comparison->accuracy, comparison->tasks, comparison->ece,
-        comparison->brier, comparison->log_loss);
-  }
-  out << "\nclass                 prior   tasks\n";
-  std::vector<int64_t> won(data.classes.size(), 0);
-  for (int32_t t = 0; t < fit.posterior.rows(); ++t) {
-    const auto top = static_cast<size_t>(TopClass(fit.posterior, t));
-    if (top < won.size()) ++won[top];
-  }
-  for (size_t k = 0; k < data.classes.size(); ++k) {
-    out << absl::StrFormat("%-20s %6.3f %7d\n", data.classes[k],
-                           fit.class_prior[static_cast<Eigen::Index>(k)],
-                           won[k]);
-  }
-  out << "\nThe labels themselves: -o csv or -o json.\n";
-}
-
-void PrintCsv(const DataFolder& data, const Aggregation& fit,
-              std::ostream& out) {
-  out << "task,label,confidence\n";
-  for (size_t t = 0; t < data.tasks.size(); ++t) {
-    const auto row = static_cast<int32_t>(t);
-    const int32_t top = TopClass(fit.posterior, row);
-    out << Quoted(data.tasks[t]) << ',' << Quoted(data.classes[top]) << ','
-        << absl::StrFormat("%.6g", fit.posterior(row, top)) << '\n';
-  }
-}
-
-Json ComparisonJson(const TruthComparison& comparison) {
-  return {{"tasks", comparison.tasks},
-          {"accuracy", comparison.accuracy},
-          {"ece", comparison.ece},
-          {"brier", comparison.brier},
-          {"log_loss", comparison.log_loss}};
-}
-
-void PrintJson(const AggregateOptions& options, const DataFolder& data,
-               const Aggregation& fit,
-               const std::optional<TruthComparison>& comparison,
-               std::ostream& out) {
-  Json root = {{"method", options.method},
-               {"iterations", fit.iterations},
-               {"log_likelihood", fit.log_likelihood},
-               {"answers", data.num_answers()}};
-  if (comparison.has_value()) root["truth"] = ComparisonJson(*comparison);
-  for (size_t k = 0; k < data.classes.size(); ++k) {
-    root["class_prior"][data.classes[k]] =
-        fit.class_prior[static_cast<Eigen::Index>(k)];
-  }
-  root["tasks"] = Json::array();
-  for (size_t t = 0; t < data.tasks.size(); ++t) {
-    const auto row = static_cast<int32_t>(t);
-    const int32_t top = TopClass(fit.posterior, row);
-    Json posterior = Json::object();
-    for (size_t k = 0; k < data.classes.size(); ++k) {
-      posterior[data.classes[k]] =
-          fit.posterior(row, static_cast<Eigen::Index>(k));
+Guess GuessType(const AggregateOptions& options, const DataFolder& data) {
+  if (data.kind == AnswerKind::kNumeric) {
+    const bool shares = std::all_of(
+        data.measured.begin(), data.measured.end(),
+        [](const NumericAnswer& a) { return a.value >= 0 && a.value <= 1; });
+    const bool decided =
+        !data.measured_truth.empty() &&
+        std::all_of(data.measured_truth.begin(), data.measured_truth.end(),
+                    [](const NumericGold& known) {
+                      return known.value == 0 || known.value == 1;
+                    });
+    if (shares && decided) {
+      return {"probability", "answers within [0, 1] about truths 0 and 1"};
     }
-    root["tasks"].push_back({{"task", data.tasks[t]},
-                             {"label", data.classes[top]},
-                             {"confidence", fit.posterior(row, top)},
-                             {"posterior", std::move(posterior)}});
+    return {"numeric", "all answers are numbers, many or with fractions"};
   }
-  root["labelers"] = Json::array();
-  for (size_t l = 0; l < data.labelers.size(); ++l) {
-    root["labelers"].push_back(
-        {{"labeler", data.labelers[l]},
-         {"accuracy", fit.labeler_accuracy[static_cast<Eigen::Index>(l)]}});
+  if (!data.pairs.empty() && data.items.size() < data.tasks.size() &&
+      BuildComparisons(data).ok()) {
+    return {"pairwise", "pairs.csv, with items that meet more than once"};
   }
-  out << root.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+  if (std::any_of(data.classes.begin(), data.classes.end(),
+                  [&](const std::string& name) {
+                    return name.find(options.separator) != std::string::npos;
+                  })) {
+    return {"multi-label", "answers that hold the separator"};
+  }
+  return data.classes.size() <= 2
+             ? Guess{"binary", "at most two different answers"}
+             : Guess{"multi-class", "a few different answers"};
 }
 
-absl::Status Aggregate(const AggregateOptions& options, std::ostream& out) {
-  ReadOptions reading;
-  reading.kind = options.kind;
-  reading.classes = options.classes;
-  ALLOT_ASSIGN_OR_RETURN(
-      DataFolder data,
-      ReadDataFolder(options.answers_path, options.truth_path, reading));
-  std::vector<GoldLabel> gold;
-  if (options.gold_path.has_value()) {
-    ALLOT_ASSIGN_OR_RETURN(gold, ReadGold(*options.gold_path, data));
-  }
-  ALLOT_ASSIGN_OR_RETURN(const AnswerSet answers, BuildAnswerSet(data));
-  ALLOT_ASSIGN_OR_RETURN(
-      const Aggregation fit,
-      FitMethod(options.method, answers, gold, options.threads));
-  std::optional<TruthComparison> comparison;
-  if (!data.truth.empty()) {
-    comparison = CompareWithTruth(fit.posterior, data.truth);
-  }
-  switch (options.output) {
-    case OutputFormat::kTable:
-      PrintTable(options, data, fit, comparison, out);
-      break;
-    case OutputFormat::kJson:
-      PrintJson(options, data, fit, comparison, out);
-      break;
-    case OutputFormat::kCsv:
-      PrintCsv(data, fit, out);
-      break;
+absl::Status CheckNames(const AggregateOptions& options) {
+  if (std::find(std::begin(kTypes), std::end(kTypes), options.type) ==
+      std::end(kTypes)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--type: must be one of ", absl::StrJoin(kTypes, ", "),
+                     ", got \"", options.type, "\""));
   }
   return absl::OkStatus();
 }
 
+absl::Status CheckMethod(absl::string_view type, const std::string& method) {
+  const std::vector<absl::string_view> known = MethodsFor(type);
+  if (std::find(known.begin(), known.end(), method) != known.end()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("method: for ", type, " answers must be one of ",
+                   absl::StrJoin(known, ", "), ", got \"", method, "\""));
+}
+
+absl::StatusOr<DataFolder> Read(const AggregateOptions& options) {
+  ReadOptions reading;
+  reading.classes = options.classes;
+  if (options.type != "auto") {
+    reading.kind = IsNumeric(options.type) ? AnswerKind::kNumeric
+                                           : AnswerKind::kCategorical;
+  }
+  absl::StatusOr<DataFolder> data =
+      ReadDataFolder(options.answers_path, options.truth_path, reading);
+  if (!data.ok()) return AsFileError(data.status());
+  if (data->num_answers() == 0) {
+    return absl::DataLossError(
+        absl::StrCat(options.answers_path, ": holds no answers"));
+  }
+  return data;
+}
+
+absl::StatusOr<AggregateReport> Report(const AggregateOptions& options,
+                                       absl::string_view type,
+                                       const DataFolder& data) {
+  if (type == "numeric") return AggregateNumbers(options, data);
+  if (type == "probability") return AggregateProbabilities(options, data);
+  if (type == "ordinal") return AggregateScale(options, data);
+  if (type == "pairwise") return AggregatePairs(options, data);
+  if (type == "multi-label") return AggregateLabelSets(options, data);
+  if (type == "text") return AggregateTexts(options, data);
+  if (type == "boxes") return AggregateBoxes(options, data);
+  if (type == "binary" && data.classes.size() > 2) {
+    return absl::DataLossError(absl::StrCat(
+        options.answers_path,
+        ": answer: want at most two different ones of a "
+        "binary type, got ",
+        data.classes.size(), ": ",
+        absl::StrJoin(data.classes.begin(), data.classes.begin() + 3, ", "),
+        ", ...; --type multi-class takes more"));
+  }
+  return AggregateClasses(options, type, data);
+}
+
 }  // namespace
+
+std::vector<absl::string_view> AnswerTypes() {
+  return {std::begin(kTypes), std::end(kTypes)};
+}
 
 std::vector<absl::string_view> AggregationMethods() {
   std::vector<absl::string_view> names;
   for (const Method& method : kMethods) names.push_back(method.name);
   return names;
+}
+
+std::vector<absl::string_view> MethodsFor(absl::string_view type) {
+  if (type == "binary" || type == "multi-class" || type == "multi-label") {
+    return AggregationMethods();
+  }
+  if (type == "numeric") return {"allot", "mean", "median", "trimmed-mean"};
+  return {"allot"};
 }
 
 absl::StatusOr<Aggregation> FitMethod(absl::string_view method,
@@ -232,45 +205,33 @@ absl::StatusOr<Aggregation> FitMethod(absl::string_view method,
       ", got \"", method, "\""));
 }
 
-TruthComparison CompareWithTruth(const MatrixF& posterior,
-                                 std::span<const GoldLabel> truth) {
-  constexpr int kBins = 10;
-  double confidence[kBins] = {}, right[kBins] = {};
-  TruthComparison result;
-  for (const GoldLabel& gold : truth) {
-    const int32_t top = TopClass(posterior, gold.task);
-    const double p = posterior(gold.task, top);
-    const int bin = std::clamp(static_cast<int>(p * kBins), 0, kBins - 1);
-    confidence[bin] += p;
-    if (top == gold.label) {
-      right[bin] += 1;
-      result.accuracy += 1;
-    }
-    for (int k = 0; k < posterior.cols(); ++k) {
-      const double error = posterior(gold.task, k) - (k == gold.label ? 1 : 0);
-      result.brier += error * error;
-    }
-    result.log_loss -= std::log(
-        std::max(static_cast<double>(posterior(gold.task, gold.label)), 1e-15));
-    ++result.tasks;
+absl::Status Aggregate(const AggregateOptions& options, std::ostream& out,
+                       std::ostream& notes) {
+  ALLOT_RETURN_IF_ERROR(CheckNames(options));
+  absl::string_view type = options.type;
+  if (type != "auto") ALLOT_RETURN_IF_ERROR(CheckMethod(type, options.method));
+  ALLOT_ASSIGN_OR_RETURN(const DataFolder data, Read(options));
+  if (type == "auto") {
+    const Guess guess = GuessType(options, data);
+    type = guess.type;
+    notes << "allot: taking the answers for " << type << " (" << guess.reason
+          << "); --type says otherwise\n";
+    ALLOT_RETURN_IF_ERROR(CheckMethod(type, options.method));
   }
-  if (result.tasks == 0) return result;
-  const auto n = static_cast<double>(result.tasks);
-  for (int bin = 0; bin < kBins; ++bin) {
-    result.ece += std::abs(confidence[bin] - right[bin]) / n;
+  ALLOT_ASSIGN_OR_RETURN(const AggregateReport report,
+                         Report(options, type, data));
+  if (options.labelers_path.has_value()) {
+    ALLOT_RETURN_IF_ERROR(WriteLabelers(report, *options.labelers_path));
   }
-  result.accuracy /= n;
-  result.brier /= n;
-  result.log_loss /= n;
-  return result;
+  Print(report, options.output, out);
+  return absl::OkStatus();
 }
 
 int RunAggregate(const AggregateOptions& options, std::ostream& out,
                  std::ostream& err) {
-  const absl::Status status = Aggregate(options, out);
-  if (status.ok()) return 0;
-  err << "allot aggregate: " << status.message() << '\n';
-  return 1;
+  const absl::Status status = Aggregate(options, out, err);
+  if (!status.ok()) err << "allot aggregate: " << status.message() << '\n';
+  return ExitCodeOf(status);
 }
 
 }  // namespace allot

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// `allot aggregate`: one label per task from a file of answers.
+// `allot aggregate`: one result per task from a file of answers of any type,
+// with how far the labelers agree and what to think of each.
 #ifndef ALLOT_CLI_AGGREGATE_H_
 #define ALLOT_CLI_AGGREGATE_H_
 
 #include <optional>
 #include <ostream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,23 +19,33 @@ namespace allot {
 
 enum class OutputFormat {
   kTable,  // a summary for people
-  kJson,   // one object: summary, tasks, labelers
-  kCsv,    // task,label,confidence (numeric: task,value,low,high)
+  kJson,   // one object: summary, tasks (or items), labelers
+  kCsv,    // a row a task (or item)
 };
 
 struct AggregateOptions {
   std::string answers_path;               // folder or file
-  std::string method = "allot";           // one of AggregationMethods()
+  std::string type = "auto";              // one of AnswerTypes()
+  std::string method = "allot";           // one of MethodsFor(type)
   std::optional<std::string> truth_path;  // compared with the result
   std::optional<std::string> gold_path;   // known answers, used as evidence
-  AnswerKind kind = AnswerKind::kDetect;
-  std::vector<std::string> classes;  // order of an ordinal scale
+  std::vector<std::string> classes;       // order of an ordinal scale
+  char separator = '|';                   // of the labels of a multi-label
+  // Of text: CSV task,first,second,similarity; first and second are labelers.
+  std::optional<std::string> similarity_path;
+  std::optional<std::string> labelers_path;  // where to write their report
   OutputFormat output = OutputFormat::kTable;
   int threads = 1;
 };
 
+// Names that `type` takes: auto, binary, multi-class, multi-label, ordinal,
+// numeric, probability, pairwise, text, boxes.
+std::vector<absl::string_view> AnswerTypes();
+
 // Names that `method` takes for sets of classes, simplest first.
 std::vector<absl::string_view> AggregationMethods();
+// For any type.
+std::vector<absl::string_view> MethodsFor(absl::string_view type);
 
 // Fits `method` to categorical answers.
 // kInvalidArgument names the known methods where `method` is none of them.
@@ -42,20 +54,14 @@ absl::StatusOr<Aggregation> FitMethod(absl::string_view method,
                                       std::span<const GoldLabel> gold,
                                       int threads);
 
-// How a fit compares with the truth, over the tasks that have one. Ties at the
-// top of a posterior go to the first class.
-struct TruthComparison {
-  int64_t tasks = 0;
-  double accuracy = 0;
-  double brier = 0;     // squared error summed over classes, mean over tasks
-  double ece = 0;       // expected calibration error, ten equal bins
-  double log_loss = 0;  // nats, probabilities below 1e-15 count as that
-};
-TruthComparison CompareWithTruth(const MatrixF& posterior,
-                                 std::span<const GoldLabel> truth);
+// Reads, fits and prints to `out`; what was taken for granted goes to `notes`.
+// Errors: kInvalidArgument for options that are wrong or do not go with each
+// other; kDataLoss for a file with wrong contents ("file:line: column: ...");
+// kUnknown for a file that cannot be opened, read or written.
+absl::Status Aggregate(const AggregateOptions& options, std::ostream& out,
+                       std::ostream& notes);
 
-// Reads, fits and prints. Returns the exit code: 0, or 1 with one line on
-// `err`.
+// The same, with one line on `err` for an error. Returns the exit code.
 int RunAggregate(const AggregateOptions& options, std::ostream& out,
                  std::ostream& err);
 

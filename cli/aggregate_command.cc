@@ -2,12 +2,9 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
-#include <sstream>
 #include <thread>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "cli/aggregate.h"
 #include "cli/commands.h"
 
@@ -26,8 +23,17 @@ void AddAggregateCommand(CLI::App& app, Invocation& invocation) {
       ->required()
       ->type_name("PATH");
   command
+      ->add_option(
+          "--type", options->type,
+          "What the answers are: one of " + absl::StrJoin(AnswerTypes(), ", "))
+      ->capture_default_str()
+      ->type_name("NAME");
+  command
       ->add_option("--method", options->method,
-                   "One of " + absl::StrJoin(AggregationMethods(), ", "))
+                   "For classes and labels one of " +
+                       absl::StrJoin(AggregationMethods(), ", ") +
+                       "; for numeric one of " +
+                       absl::StrJoin(MethodsFor("numeric"), ", "))
       ->capture_default_str()
       ->type_name("NAME");
   command
@@ -39,16 +45,24 @@ void AddAggregateCommand(CLI::App& app, Invocation& invocation) {
                    "Known truths to use as evidence, the same columns")
       ->type_name("FILE");
   command
+      ->add_option("--labelers", options->labelers_path,
+                   "Write what is found of each labeler, as CSV")
+      ->type_name("FILE");
+  command
       ->add_option("--classes", options->classes,
                    "The classes in order, for scales: never,rarely,often")
       ->delimiter(',')
       ->type_name("NAMES");
-  command->add_flag_callback(
-      "--numeric", [options] { options->kind = AnswerKind::kNumeric; },
-      "Answers are measurements");
-  command->add_flag_callback(
-      "--categorical", [options] { options->kind = AnswerKind::kCategorical; },
-      "Answers are classes, even if they look like numbers");
+  command
+      ->add_option("--separator", options->separator,
+                   "Between the labels of a multi-label answer")
+      ->capture_default_str()
+      ->type_name("CHAR");
+  command
+      ->add_option("--similarity", options->similarity_path,
+                   "Of texts, CSV with columns task,first,second,similarity; "
+                   "first and second are labelers")
+      ->type_name("FILE");
   command->add_option("--threads", options->threads, "Threads to use")
       ->check(CLI::Range(1, 1024));
   command->callback([&invocation, options] {
@@ -56,14 +70,7 @@ void AddAggregateCommand(CLI::App& app, Invocation& invocation) {
       options->output = invocation.csv    ? OutputFormat::kCsv
                         : invocation.json ? OutputFormat::kJson
                                           : OutputFormat::kTable;
-      std::ostringstream error;
-      if (RunAggregate(*options, std::cout, error) == 0) {
-        return absl::OkStatus();
-      }
-      const std::string text = error.str();
-      absl::string_view message = absl::StripAsciiWhitespace(text);
-      absl::ConsumePrefix(&message, "allot aggregate: ");
-      return absl::InvalidArgumentError(message);
+      return Aggregate(*options, std::cout, std::cerr);
     };
   });
 }

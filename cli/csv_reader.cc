@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace allot {
 namespace {
@@ -102,8 +103,9 @@ class Parser {
         place_[c] = static_cast<int>(f);
       }
       if (place_[c] < 0 && columns_[c].required) {
-        return At(row_line_,
-                  absl::StrCat("no column \"", columns_[c].name, "\""));
+        return At(row_line_, absl::StrCat("no column \"", columns_[c].name,
+                                          "\" in the header, which names ",
+                                          absl::StrJoin(fields_, ", ")));
       }
     }
     if (present_ != nullptr) {
@@ -117,7 +119,8 @@ class Parser {
   absl::Status Data() {
     if (fields_.size() != width_) {
       return At(row_line_,
-                absl::StrCat("want ", width_, " fields, got ", fields_.size()));
+                absl::StrCat("want ", width_, " fields, got ", fields_.size(),
+                             "; a field that holds a comma needs quotes"));
     }
     for (size_t c = 0; c < columns_.size(); ++c) {
       wanted_[c] = place_[c] >= 0 ? fields_[place_[c]] : absl::string_view();

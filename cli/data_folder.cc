@@ -320,6 +320,25 @@ absl::StatusOr<std::vector<GoldLabel>> ReadGold(const std::string& path,
   return gold;
 }
 
+absl::StatusOr<std::vector<NumericGold>> ReadMeasuredGold(
+    const std::string& path, const DataFolder& data) {
+  Index tasks;
+  for (const std::string& task : data.tasks) tasks.Add(task);
+  std::vector<NumericGold> gold;
+  const CsvColumn columns[] = {{"task"}, {"truth"}};
+  ALLOT_RETURN_IF_ERROR(
+      ReadCsv(path, columns, nullptr,
+              [&](std::span<const absl::string_view> field) -> absl::Status {
+                const std::optional<int32_t> task = tasks.Find(field[0]);
+                if (!task.has_value()) return absl::OkStatus();
+                const std::optional<double> value = Number(field[1]);
+                if (!value) return Want("truth", "a finite number", field[1]);
+                gold.push_back({*task, *value});
+                return absl::OkStatus();
+              }));
+  return gold;
+}
+
 absl::StatusOr<AnswerSet> BuildAnswerSet(const DataFolder& data) {
   if (data.kind != AnswerKind::kCategorical) {
     return absl::FailedPreconditionError(

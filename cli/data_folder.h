@@ -86,6 +86,10 @@ absl::StatusOr<DataFolder> ReadDataFolder(
 absl::StatusOr<std::vector<GoldLabel>> ReadGold(const std::string& path,
                                                 const DataFolder& data);
 
+// The same for measurements.
+absl::StatusOr<std::vector<NumericGold>> ReadMeasuredGold(
+    const std::string& path, const DataFolder& data);
+
 // The answers, grouped by task. kFailedPrecondition for the other kind.
 absl::StatusOr<AnswerSet> BuildAnswerSet(const DataFolder& data);
 absl::StatusOr<NumericAnswerSet> BuildNumericAnswerSet(const DataFolder& data);

@@ -13,6 +13,7 @@ enum ExitCode {
   kExitBadInput = 2,  // usage, a file's contents, or a request found invalid
   kExitUnreachable = 3,  // no server there, or it went away
   kExitNotFound = 4,  // a pool, labeler or task that the server does not know
+  kExitBadData = 5,   // aggregate: the contents of a data file
 };
 
 inline ExitCode ExitCodeOf(const absl::Status& status) {
@@ -27,6 +28,8 @@ inline ExitCode ExitCodeOf(const absl::Status& status) {
       return kExitUnreachable;
     case absl::StatusCode::kNotFound:
       return kExitNotFound;
+    case absl::StatusCode::kDataLoss:
+      return kExitBadData;
     default:
       return kExitFailed;
   }

@@ -251,48 +251,41 @@ class Fitter {
     for (double& p : *log_posterior) p = std::log(std::max(p, 1e-300));
   }
 
-  // The inverse temperature most probable by the gold tasks, ln of it being
-  // N(0, 1/4) beforehand: a dozen gold tasks begin to tell.
-  double FitInverseTemperature() const {
-    struct Scored {
-      std::vector<double> log_posterior;
-      double power;
-      int32_t truth;
-    };
-    std::vector<Scored> scored;
+  // What the gold tasks say of confidences, had they not been gold.
+  CalibrationMap FitCalibration() const {
+    std::vector<GoldOutcome> outcomes;
+    std::vector<double> row;
     for (int32_t t = 0; t < answers_.num_tasks; ++t) {
       const int64_t n = answers_.task_begin[t + 1] - answers_.task_begin[t];
       if (gold_[t] == kNoGold || n == 0) continue;
-      scored.push_back({{}, EvidencePower(n), gold_[t]});
-      ClassLogPosterior(t, &scored.back().log_posterior);
+      ClassLogPosterior(t, &row);
+      for (double& p : row) p *= EvidencePower(n);
+      Softmax(row.data(), num_classes_);
+      const auto top = std::max_element(row.begin(), row.end());
+      outcomes.push_back({*top, top - row.begin() == gold_[t]});
     }
-    if (scored.empty()) return 1;
-    double best_log = 0;
-    double best_cost = 1e300;
-    std::vector<double> x(num_classes_);
-    for (int step = -40; step <= 40; ++step) {
-      const double log_inverse = 0.05 * step;
-      double cost = 2 * log_inverse * log_inverse;
-      for (const Scored& task : scored) {
-        const double power = task.power * std::exp(log_inverse);
-        for (int32_t c = 0; c < num_classes_; ++c) {
-          x[c] = power * task.log_posterior[c];
-        }
-        const double right = x[task.truth];
-        cost += Softmax(x.data(), num_classes_) - right;
-      }
-      if (cost < best_cost) {
-        best_cost = cost;
-        best_log = log_inverse;
-      }
-    }
-    return std::exp(best_log);
+    if (outcomes.empty()) return CalibrationMap();
+    // Cannot fail: the confidences are probabilities.
+    const auto map = CalibrationMap::Fit(outcomes, /*version=*/1);
+    return map.ok() ? *map : CalibrationMap();
+  }
+
+  static void Calibrate(const CalibrationMap& map, std::vector<double>* row) {
+    if (map.version() == 0) return;
+    TaskPosterior posterior;
+    posterior.probability = std::move(*row);
+    const auto top = std::max_element(posterior.probability.begin(),
+                                      posterior.probability.end());
+    posterior.label = static_cast<int32_t>(top - posterior.probability.begin());
+    posterior.confidence = *top;
+    map.Apply(&posterior);
+    *row = std::move(posterior.probability);
   }
 
   void Finish(HierarchicalFit* fit) {
     Aggregation& result = fit->aggregation;
     fit->concentration = labelers_.concentration();
-    fit->inverse_temperature = FitInverseTemperature();
+    fit->calibration = FitCalibration();
     result.iterations = static_cast<int>(result.trace.size());
     result.log_likelihood = result.trace.back();
     result.class_prior = Eigen::Map<const VectorD>(prior_.data(), num_classes_);
@@ -309,10 +302,14 @@ class Fitter {
       }
       fit->difficulty[t] = static_cast<float>(difficulty);
       const int64_t n = answers_.task_begin[t + 1] - answers_.task_begin[t];
-      if (gold_[t] == kNoGold && n > 0) {
-        const double power = EvidencePower(n) * fit->inverse_temperature;
+      if (gold_[t] != kNoGold) {
+        std::fill(row.begin(), row.end(), 0.0);
+        row[gold_[t]] = 1;
+      } else if (n > 0) {
+        const double power = EvidencePower(n);
         for (double& p : row) p = power * std::log(std::max(p, 1e-300));
         Softmax(row.data(), num_classes_);
+        Calibrate(fit->calibration, &row);
       }
       for (int32_t c = 0; c < num_classes_; ++c) {
         result.posterior(t, c) = static_cast<float>(row[c]);

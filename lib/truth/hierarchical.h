@@ -29,10 +29,9 @@
 //        max(0.2, 0.7 / (1 + 0.1 (n - 1)))
 //    and normalised: the design effect of correlated answers, bounded because
 //    the difficulty absorbs a part. This moves confidences, never labels. The
-//    three numbers are one choice for all data; gold corrects them: with gold
-//    the power is multiplied by an inverse temperature fitted to the gold tasks
-//    as if they were not gold (by parameters they did help to fit), shrunk
-//    to 1.
+//    three numbers are one choice for all data. Gold corrects them: the gold
+//    tasks, scored as if they were not gold (by parameters they did help to
+//    fit), make a calibration map (calibration.h) for all others.
 //
 // The class prior is learned, with 200 pseudo tasks a class: with few hundred
 // tasks of low-skilled answers the maximum-likelihood prior runs away to one
@@ -40,7 +39,9 @@
 //
 // Fit        Expectation-maximisation from the vote shares (gold: its class).
 //            kappa, the Beta prior and the levels are re-estimated on the way,
-//            so that the log-likelihood climbs in general but may dip.
+//            so that the log-likelihood climbs in general but may dip. It
+//            stops early: beyond some 15 rounds expectation-maximisation mostly
+//            talks itself into certainty.
 // Likelihood log_likelihood and trace are of the answers before tempering.
 // Large K    A confusion matrix per labeler is fitted if L K^2 is at most 2^20
 //            plus the number of answers; else labelers have one accuracy each
@@ -66,13 +67,14 @@
 #include "absl/status/statusor.h"
 #include "lib/truth/aggregation.h"
 #include "lib/truth/answer_set.h"
+#include "lib/truth/calibration.h"
 #include "lib/truth/hierarchical_labelers.h"
 
 namespace allot {
 
 struct HierarchicalOptions {
   double tolerance = 1e-4;  // stop when no posterior moved more than this
-  int max_iterations = 30;  // >= 1; stopping here is not an error
+  int max_iterations = 15;  // >= 1; stopping here is not an error
   int threads = 1;          // >= 1
   // Return Aggregation::confusion, 4 K^2 bytes a labeler.
   bool keep_confusion = true;
@@ -89,8 +91,8 @@ struct HierarchicalFit {
   VectorD accuracy_high;
   // [T] Expected difficulty in logits above the easiest level, in [0, 4].
   VectorF difficulty;
-  double concentration = 0;        // kappa; 0 where no matrices are fitted
-  double inverse_temperature = 1;  // from gold; 1 without
+  double concentration = 0;    // kappa; 0 where no matrices are fitted
+  CalibrationMap calibration;  // from gold; the identity without
   // The weights of kLevelLogits, and on request all that is believed of the
   // labelers.
   std::vector<double> level_weight;

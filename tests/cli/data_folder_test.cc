@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "tests/cli/scratch_folder.h"
 
 namespace allot {
@@ -82,7 +83,7 @@ TEST(DataFolder, ManyDifferentIntegersAreNumericUnlessToldOtherwise) {
   ScratchFolder folder;
   std::string text = "task,labeler,answer\n";
   for (int i = 0; i < 30; ++i) {
-    text += "t,l" + std::to_string(i) + "," + std::to_string(i * 7) + "\n";
+    absl::StrAppend(&text, "t,l", i, ",", i * 7, "\n");
   }
   folder.Write("answers.csv", text);
   ReadOptions options;
@@ -113,8 +114,8 @@ TEST(DataFolder, GzipIsReadLikePlainText) {
   ScratchFolder folder;
   std::string text = "task,labeler,answer\r\n";
   for (int i = 0; i < 40'000; ++i) {  // more than one block
-    text += "task-" + std::to_string(i / 4) + ",labeler-" +
-            std::to_string(i % 97) + "," + std::to_string(i % 3) + "\r\n";
+    absl::StrAppend(&text, "task-", i / 4, ",labeler-", i % 97, ",", i % 3,
+                    "\r\n");
   }
   folder.WriteGzip("answers.csv.gz", text);
   folder.WriteGzip("truth.csv.gz", "task,truth\ntask-7,2\n");
@@ -170,11 +171,14 @@ INSTANTIATE_TEST_SUITE_P(
     Files, DataFolderErrors,
     testing::Values(
         Broken{"", ": is empty; want a line of column names"},
-        Broken{"task,labeler\nt,a\n", ":1: no column \"answer\""},
+        Broken{"task,labeler\nt,a\n",
+               ":1: no column \"answer\" in the header, which names task, "
+               "labeler"},
         Broken{"task,task,labeler,answer\n",
                ":1: column \"task\" is named twice"},
         Broken{"task,labeler,answer\nt,a,1\n\n\nt,b\n",
-               ":5: want 3 fields, got 2"},
+               ":5: want 3 fields, got 2; a field that holds a comma needs "
+               "quotes"},
         Broken{"task,labeler,answer\nt,a,\"x\ny\"\nt,,1\n",
                ":4: labeler: must not be empty"},
         Broken{"task,labeler,answer\nt,a,\"1\n", ":2: broken quoting"},
@@ -207,7 +211,7 @@ TEST(DataFolder, ATruncatedGzipFileIsAnError) {
   ScratchFolder folder;
   std::string text = "task,labeler,answer\n";
   for (int i = 0; i < 20'000; ++i) {
-    text += "t" + std::to_string(i * 7919 % 10007) + ",a,1\n";
+    absl::StrAppend(&text, "t", i * 7919 % 10007, ",a,1\n");
   }
   const std::string file = folder.WriteGzip("answers.csv.gz", text);
   std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);

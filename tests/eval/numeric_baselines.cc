@@ -10,6 +10,7 @@ namespace allot {
 
 VectorD PrecisionWeighted(const NumericAnswerSet& answers, bool biases) {
   constexpr int kRounds = 200;
+  constexpr double kPoolAnswers = 2;
   const std::vector<int32_t> task = TaskOfAnswer(answers.task_begin);
   VectorD value = TrimmedMeans(answers, 0);
   VectorD bias = VectorD::Zero(answers.num_labelers);
@@ -33,7 +34,8 @@ VectorD PrecisionWeighted(const NumericAnswerSet& answers, bool biases) {
     }
     const double pool = variance.sum() / static_cast<double>(answers.size());
     if (!(pool > 0)) break;
-    variance = variance.array() / given.array().max(1) + 0.01 * pool;
+    variance = (variance.array() + kPoolAnswers * pool) /
+               (given.array() + kPoolAnswers);
     double moved = 0;
     for (int32_t t = 0; t < answers.num_tasks; ++t) {
       double weights = 0, sum = 0;

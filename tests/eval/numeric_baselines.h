@@ -10,9 +10,9 @@
 namespace allot {
 
 // y_tl = z_t + noise of variance v_l; with `biases` also an offset b_l, whose
-// mean over labelers is 0. Each variance is its labeler's mean squared residual
-// plus a hundredth of the pool's, so that nobody becomes infallible. Up to 200
-// rounds. [tasks]; NaN without answers.
+// mean over labelers is 0. Each variance is its labeler's mean squared
+// residual, two answers at the pool's added, so that nobody becomes infallible.
+// Up to 200 rounds. [tasks]; NaN without answers.
 VectorD PrecisionWeighted(const NumericAnswerSet& answers, bool biases);
 
 }  // namespace allot

@@ -8,15 +8,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "cli/text_table.h"
 
 namespace allot {
 namespace {
 
-constexpr const char* kReplay[] = {
-    "replay_answers_saved", "replay_accuracy", "replay_majority_accuracy",
-    "replay_accepted", "replay_accepted_accuracy"};
+constexpr char kReplayed[] = "replay_majority_accuracy";
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 // Rows of numbers under a head, and their means; NaN prints as "-".
@@ -98,26 +95,31 @@ void ResultTables::PrintMetric(const std::string& metric,
 }
 
 void ResultTables::PrintReplay(std::ostream& out) const {
-  if (rows_.count(kReplay[0]) == 0) return;
-  std::vector<std::string> columns = {"SET (replay)"};
-  for (const std::string metric : kReplay) {
-    columns.push_back(absl::StrCat(">", absl::StripPrefix(metric, "replay_")));
-  }
-  Grid grid(columns);
-  for (const Row& row : rows_.at(kReplay[0])) {
-    std::vector<double> values;
-    for (const char* metric : kReplay) {
-      double value = kUnknown;
-      if (const auto at = rows_.find(metric); at != rows_.end()) {
-        for (const Row& other : at->second) {
-          if (other.set == row.set) value = other.values.begin()->second;
+  const auto sets = rows_.find(kReplayed);
+  if (sets == rows_.end()) return;
+  for (const char* target : {"_70", "_80", "_90", "_95"}) {
+    const std::vector<std::string> metrics = {
+        kReplayed, absl::StrCat("replay_accuracy", target),
+        absl::StrCat("replay_answers_saved", target),
+        absl::StrCat("replay_accepted", target),
+        absl::StrCat("replay_accepted_accuracy", target)};
+    Grid grid({absl::StrCat("SET (replay", target, ")"), ">majority",
+               ">accuracy", ">saved", ">accepted", ">accepted right"});
+    for (const Row& row : sets->second) {
+      std::vector<double> values;
+      for (const std::string& metric : metrics) {
+        double value = kUnknown;
+        if (const auto at = rows_.find(metric); at != rows_.end()) {
+          for (const Row& other : at->second) {
+            if (other.set == row.set) value = other.values.begin()->second;
+          }
         }
+        values.push_back(value);
       }
-      values.push_back(value);
+      grid.AddRow(row.set, values);
     }
-    grid.AddRow(row.set, values);
+    grid.Print(out);
   }
-  grid.Print(out);
 }
 
 void ResultTables::Print(std::ostream& out) const {

@@ -142,6 +142,31 @@ TEST(Hierarchical, IsLessSureWhereTheCrowdIsMisled) {
   EXPECT_LT(score->brier, 0.36);
 }
 
+TEST(Hierarchical, GoldCorrectsConfidencesOfTasksThatHaveNone) {
+  // Forty percent of the tasks mislead everybody alike; only gold can tell.
+  Rng rng(9);
+  std::vector<LabelAnswer> rows;
+  std::vector<GoldLabel> gold, rest;
+  for (int32_t t = 0; t < 500; ++t) {
+    const int32_t z = t % 2;
+    const bool trap = rng.Bernoulli(0.4);
+    for (int32_t i = 0; i < 10; ++i) {
+      const bool right = rng.Bernoulli(trap ? 0.1 : 0.9);
+      rows.push_back({t, i, right ? z : 1 - z});
+    }
+    (t % 10 == 0 ? gold : rest).push_back({t, z});
+  }
+  const AnswerSet answers = BuildOrDie(500, 10, 2, rows);
+  const HierarchicalFit without = MustFit(answers);
+  const HierarchicalFit with = MustFit(answers, gold);
+  EXPECT_EQ(without.calibration.version(), 0);
+  EXPECT_EQ(with.calibration.version(), 1);
+  const auto before = EvaluatePosteriors(without.aggregation.posterior, rest);
+  const auto after = EvaluatePosteriors(with.aggregation.posterior, rest);
+  EXPECT_LT(after->ece, before->ece - 0.1);
+  EXPECT_LT(after->log_loss, before->log_loss);
+}
+
 TEST(Hierarchical, TenThousandAnswersToOneTaskDoNotUnderflow) {
   Rng rng(8);
   std::vector<LabelAnswer> rows;
