@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Allocate: look up ids, plan, claim, and plan once more for what was lost.
+// Allocate: look up ids, plan, claim, and plan again for what was lost.
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,10 @@
 
 namespace allot {
 namespace {
+
+// Under contention a call plans this often at most; slots it still lost by then
+// stay empty.
+constexpr int kMostPlans = 8;
 
 // Adds the second plan's pairs to the first one's.
 void Append(Plan&& more, const std::vector<int32_t>& task_of, Plan& plan) {
@@ -42,6 +47,19 @@ void KeepClaimed(const std::vector<std::optional<Lease>>& claims, Plan& plan) {
   if (!plan.explanations.empty()) plan.explanations.resize(kept);
   plan.claims_granted += static_cast<int32_t>(kept);
   plan.claims_lost += static_cast<int32_t>(claims.size() - kept);
+}
+
+// The tasks, ascending, of which a claim was lost.
+std::vector<int32_t> TasksThatLost(
+    const std::vector<std::optional<Lease>>& claims,
+    const std::vector<DraftPair>& rows) {
+  std::vector<int32_t> lost;
+  for (size_t i = 0; i < claims.size(); ++i) {
+    if (!claims[i]) lost.push_back(rows[i].task);
+  }
+  std::ranges::sort(lost);
+  lost.erase(std::unique(lost.begin(), lost.end()), lost.end());
+  return lost;
 }
 
 // Totals and empty slots of a plan that lost claims.
@@ -166,22 +184,21 @@ absl::StatusOr<Plan> Engine::Impl::Allocate(PoolEntry& entry,
   Plan plan = std::move(draft.plan);
   if (call.lease_micros && !call.dry_run) {
     const int64_t start = clock_.MonotonicNanos();
+    int64_t planned_nanos = 0;
+    // Of the last plan's tasks, the index in call.tasks.
+    std::vector<int32_t> task_of(call.tasks.size());
+    std::iota(task_of.begin(), task_of.end(), 0);
     ALLOT_ASSIGN_OR_RETURN(auto claims, Claim(entry, call, draft));
     KeepClaimed(claims, plan);
-    int64_t planned_nanos = 0;
-    if (plan.claims_lost > 0) {
+    std::vector<int32_t> lost = TasksThatLost(claims, draft.rows);
+    for (int plans = 1; !lost.empty() && plans < kMostPlans; ++plans) {
       // Others were faster. Plan the lost slots once more, with what is left.
       AllocateCall again = call;
       again.tasks.clear();
-      std::vector<int32_t> task_of;
-      std::vector<char> lost(call.tasks.size(), 0);
-      for (size_t i = 0; i < claims.size(); ++i) {
-        if (!claims[i]) lost[draft.rows[i].task] = 1;
-      }
-      for (size_t t = 0; t < lost.size(); ++t) {
-        if (!lost[t]) continue;
-        again.tasks.push_back(call.tasks[t]);
-        task_of.push_back(static_cast<int32_t>(t));
+      std::vector<int32_t> again_of;
+      for (const int32_t t : lost) {
+        again_of.push_back(task_of[t]);
+        again.tasks.push_back(call.tasks[task_of[t]]);
       }
       if (again.budget) {
         double spent = 0;
@@ -189,16 +206,18 @@ absl::StatusOr<Plan> Engine::Impl::Allocate(PoolEntry& entry,
         again.budget = std::max(0.0, *again.budget - spent);
       }
       const int64_t replan = clock_.MonotonicNanos();
-      ALLOT_ASSIGN_OR_RETURN(auto second, plan_for(again, resolve_nanos));
-      planned_nanos = clock_.MonotonicNanos() - replan;
-      Plan more = std::move(second.second.plan);
-      ALLOT_ASSIGN_OR_RETURN(claims, Claim(entry, again, second.second));
+      ALLOT_ASSIGN_OR_RETURN(auto next, plan_for(again, resolve_nanos));
+      planned_nanos += clock_.MonotonicNanos() - replan;
+      Plan more = std::move(next.second.plan);
+      ALLOT_ASSIGN_OR_RETURN(claims, Claim(entry, again, next.second));
       KeepClaimed(claims, more);
       plan.claims_granted += more.claims_granted;
       plan.claims_lost += more.claims_lost;
-      Append(std::move(more), task_of, plan);
-      Recount(batch.tasks, plan);
+      Append(std::move(more), again_of, plan);
+      task_of = std::move(again_of);
+      lost = TasksThatLost(claims, next.second.rows);
     }
+    if (plan.claims_lost > 0) Recount(batch.tasks, plan);
     plan.claim_nanos = clock_.MonotonicNanos() - start - planned_nanos;
   }
   plan.resolve_nanos = resolve_nanos;

@@ -41,13 +41,6 @@ std::string NameOf(std::string folder) {
 
 using Metrics = std::vector<std::pair<std::string, double>>;
 
-Metrics MetricsOf(const ScoringRules& rules) {
-  return {{"accuracy", rules.accuracy},
-          {"ece", rules.ece},
-          {"brier", rules.brier},
-          {"log_loss", rules.log_loss}};
-}
-
 class Evaluation {
  public:
   explicit Evaluation(const Arguments& arguments)
