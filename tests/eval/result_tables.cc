@@ -58,7 +58,7 @@ class Grid {
 
 void ResultTables::Add(const std::string& set, const std::string& method,
                        const std::string& metric, double value) {
-  if (absl::StartsWith(method, "online/")) return;
+  if (absl::StartsWith(method, "online")) return;
   if (std::find(metrics_.begin(), metrics_.end(), metric) == metrics_.end()) {
     metrics_.push_back(metric);
   }

@@ -15,7 +15,7 @@ class ResultTables {
  public:
   void Add(const std::string& set, const std::string& method,
            const std::string& metric, double value);
-  // Methods that begin with "online/" have a table of their own elsewhere and
+  // Methods that begin with "online" have a table of their own elsewhere and
   // are left out; the replay's metrics share one table.
   void Print(std::ostream& out) const;
 
