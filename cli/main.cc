@@ -18,7 +18,7 @@ Exit status:
   2  usage, or a file or request that is not valid
   3  no server there, or it went away
   4  no such pool, labeler or task
-  5  aggregate: the contents of a data file are not valid
+  5  aggregate, match: the contents of a data file are not valid
 
 `allot COMMAND --help` tells more about a command.)";
 

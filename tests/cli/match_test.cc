@@ -31,7 +31,7 @@ class MatchCommand : public testing::Test {
   }
   std::string Error() {
     const absl::Status status = Run();
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
     return std::string(status.message());
   }
 
