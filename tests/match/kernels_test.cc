@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inner loops against plain ones. Where the machine has AVX2, loops over
+// 32-bit values are the ones chosen at run time; over 64-bit values they are
+// always plain.
+#include "lib/match/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <vector>
+
+#include "lib/base/rng.h"
+#include "lib/match/value_kernels.h"
+
+namespace allot {
+namespace {
+
+// A row of `n` edges; every third test has few distinct values, for ties.
+struct Row {
+  explicit Row(int seed, int n) : rng(seed) {
+    const int64_t distinct = seed % 3 == 0 ? 4 : 1 << 20;
+    for (int i = 0; i < n; ++i) {
+      labeler.push_back(static_cast<int32_t>(rng.Below(64)));
+      value.push_back(static_cast<int32_t>(rng.Below(distinct)));
+      utility.push_back(rng.Normal());
+    }
+    for (int l = 0; l < 64; ++l) {
+      price.push_back(static_cast<int32_t>(rng.Below(distinct / 2 + 1)));
+      dual.push_back(rng.Uniform());
+    }
+    wide_value.assign(value.begin(), value.end());
+    wide_price.assign(price.begin(), price.end());
+  }
+  Rng rng;
+  std::vector<int32_t> labeler, value, price;
+  std::vector<int64_t> wide_value, wide_price;
+  std::vector<double> utility, dual;
+};
+
+class Kernels : public testing::TestWithParam<int> {};
+
+TEST_P(Kernels, NarrowAndWideRowsHaveTheSameTop) {
+  for (int n = 1; n <= 70; ++n) {
+    const Row row(GetParam() * 100 + n, n);
+    for (const bool priced : {false, true}) {
+      for (int want = 1; want <= kMostTop; ++want) {
+        Top<int32_t> narrow;
+        Top<int64_t> wide;
+        TopReduced(row.labeler.data(), row.value.data(),
+                   priced ? row.price.data() : nullptr, n, want, narrow);
+        TopReduced(row.labeler.data(), row.wide_value.data(),
+                   priced ? row.wide_price.data() : nullptr, n, want, wide);
+        for (int k = 0; k < want; ++k) {
+          ASSERT_EQ(narrow.index[k], wide.index[k]) << n << " " << want;
+          if (wide.index[k] >= 0) {
+            ASSERT_EQ(narrow.reduced[k], wide.reduced[k]);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Kernels, TheLargestIsTheFirstOfSeveral) {
+  for (int n = 1; n <= 70; ++n) {
+    const Row row(GetParam() * 100 + n, n);
+    int32_t best = 0;
+    const auto reduced = [&](int i) {
+      return row.value[i] - row.price[row.labeler[i]];
+    };
+    for (int i = 1; i < n; ++i) {
+      if (reduced(i) > reduced(best)) best = i;
+    }
+    const BestEdge<int32_t> narrow = LargestReduced(
+        row.labeler.data(), row.value.data(), row.price.data(), n);
+    EXPECT_EQ(narrow.index, best);
+    EXPECT_EQ(narrow.reduced, reduced(best));
+    EXPECT_EQ(LargestReduced(row.labeler.data(), row.wide_value.data(),
+                             row.wide_price.data(), n)
+                  .index,
+              best);
+  }
+}
+
+TEST_P(Kernels, FindsWhatIsAboveAThreshold) {
+  for (int n = 1; n <= 70; ++n) {
+    const Row row(GetParam() * 100 + n, n);
+    const int32_t threshold = row.value[n / 2] - row.price[row.labeler[n / 2]];
+    std::vector<int32_t> want;
+    for (int i = 0; i < n; ++i) {
+      if (row.value[i] - row.price[row.labeler[i]] > threshold) {
+        want.push_back(i);
+      }
+    }
+    std::vector<int32_t> found(n + 8);
+    found.resize(FindAbove(row.labeler.data(), row.value.data(),
+                           row.price.data(), n, threshold, found.data()));
+    EXPECT_EQ(found, want);
+  }
+}
+
+TEST_P(Kernels, UtilitiesAreRoundedAndCountedOneByOne) {
+  constexpr double kScale = 1 << 16;
+  for (int n = 1; n <= 70; ++n) {
+    const Row row(GetParam() * 100 + n, n);
+    for (const double penalty : {0.0, 0.75}) {
+      std::vector<int32_t> value(n);
+      const Quantised quantised =
+          Quantise(row.utility.data(), n, penalty, kScale, value.data());
+      RangeSums sums;
+      AddToRange(row.utility.data(), n, penalty, sums);
+      int32_t positive = 0, largest = 0;
+      double largest_value = 0, largest_utility = 0;
+      for (int i = 0; i < n; ++i) {
+        const double worth = row.utility[i] + penalty;
+        const auto whole =
+            static_cast<int32_t>(std::nearbyint(std::max(0.0, worth * kScale)));
+        EXPECT_EQ(value[i], whole) << i;
+        if (whole > 0) ++positive;
+        largest = std::max(largest, whole);
+        if (worth <= 0) continue;
+        largest_value = std::max(largest_value, worth);
+        largest_utility = std::max(largest_utility, std::abs(row.utility[i]));
+      }
+      EXPECT_EQ(quantised.positive, positive);
+      EXPECT_EQ(quantised.largest, largest);
+      EXPECT_EQ(sums.largest_value, largest_value);
+      EXPECT_EQ(sums.largest_utility, largest_utility);
+    }
+  }
+}
+
+TEST_P(Kernels, TheCertificateSumsTheBestPositiveOnes) {
+  for (int n = 1; n <= 70; ++n) {
+    const Row row(GetParam() * 100 + n, n);
+    for (int want = 1; want <= kMostBest; ++want) {
+      std::vector<double> reduced;
+      for (int i = 0; i < n; ++i) {
+        reduced.push_back(row.utility[i] + 0.5 - row.dual[row.labeler[i]]);
+      }
+      std::sort(reduced.begin(), reduced.end(), std::greater<>());
+      double sum = 0;
+      for (int k = 0; k < std::min(want, n); ++k) {
+        sum += std::max(0.0, reduced[k]);
+      }
+      EXPECT_NEAR(SumOfBest(row.utility.data(), row.labeler.data(),
+                            row.dual.data(), n, want, 0.5),
+                  sum, 1e-12);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Random, Kernels, testing::Range(0, 6));
+
+}  // namespace
+}  // namespace allot
