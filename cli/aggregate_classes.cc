@@ -190,13 +190,8 @@ std::vector<std::string> LabelsOf(const std::string& text, char separator) {
 absl::StatusOr<AggregateReport> AggregateClasses(
     const AggregateOptions& options, absl::string_view type,
     const DataFolder& data) {
-  std::vector<GoldLabel> gold;
-  if (options.gold_path.has_value()) {
-    absl::StatusOr<std::vector<GoldLabel>> read =
-        ReadGold(*options.gold_path, data);
-    if (!read.ok()) return AsFileError(read.status());
-    gold = *std::move(read);
-  }
+  ALLOT_ASSIGN_OR_RETURN(const std::vector<GoldLabel> gold,
+                         ReadLabelGold(options, data));
   ALLOT_ASSIGN_OR_RETURN(const AnswerSet answers, BuildAnswerSet(data));
   ALLOT_ASSIGN_OR_RETURN(const LabelFit whole, Fit(options, answers, gold));
   const Aggregation& fit = whole.aggregation;
@@ -241,10 +236,7 @@ absl::StatusOr<AggregateReport> AggregateClasses(
 // together, so that a labeler's care counts across labels.
 absl::StatusOr<AggregateReport> AggregateLabelSets(
     const AggregateOptions& options, const DataFolder& data) {
-  if (options.gold_path.has_value()) {
-    return absl::InvalidArgumentError(
-        "--gold: not for multi-label answers; leave it out");
-  }
+  ALLOT_RETURN_IF_ERROR(RefuseGold(options, "multi-label"));
   std::vector<std::vector<std::string>> sets;  // of each distinct answer
   std::map<std::string, int32_t> labels;
   for (const std::string& text : data.classes) {

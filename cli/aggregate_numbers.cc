@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/aggregate_report.h"
+#include "cli/exit_code.h"
 #include "lib/base/status_macros.h"
 #include "lib/truth/numeric.h"
 #include "lib/truth/ordinal.h"
@@ -89,13 +90,8 @@ void AddLabelers(const DataFolder& data, const char* column,
 
 absl::StatusOr<AggregateReport> AggregateScale(const AggregateOptions& options,
                                                const DataFolder& data) {
-  std::vector<GoldLabel> gold;
-  if (options.gold_path.has_value()) {
-    absl::StatusOr<std::vector<GoldLabel>> read =
-        ReadGold(*options.gold_path, data);
-    if (!read.ok()) return AsFileError(read.status());
-    gold = *std::move(read);
-  }
+  ALLOT_ASSIGN_OR_RETURN(const std::vector<GoldLabel> gold,
+                         ReadLabelGold(options, data));
   ALLOT_ASSIGN_OR_RETURN(const AnswerSet answers, BuildAnswerSet(data));
   ALLOT_ASSIGN_OR_RETURN(const OrdinalFit fit, FitOrdinal(answers, gold));
   AggregateReport report = StartReport(options, "ordinal", data);
@@ -213,10 +209,7 @@ absl::StatusOr<AggregateReport> AggregateProbabilities(
 
 absl::StatusOr<AggregateReport> AggregatePairs(const AggregateOptions& options,
                                                const DataFolder& data) {
-  if (options.gold_path.has_value()) {
-    return absl::InvalidArgumentError(
-        "--gold: not for pairwise answers; leave it out");
-  }
+  ALLOT_RETURN_IF_ERROR(RefuseGold(options, "pairwise"));
   const absl::StatusOr<std::vector<Comparison>> comparisons =
       BuildComparisons(data);
   if (!comparisons.ok()) {

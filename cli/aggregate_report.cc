@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/exit_code.h"
 
 namespace allot {
 namespace {
@@ -55,16 +56,20 @@ Json NumberOrNull(double number) {
   return std::isfinite(number) ? Json(number) : Json(nullptr);
 }
 
-absl::Status AsFileError(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-      return absl::DataLossError(status.message());
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kUnavailable:
-      return absl::UnknownError(status.message());
-    default:
-      return status;
-  }
+absl::StatusOr<std::vector<GoldLabel>> ReadLabelGold(
+    const AggregateOptions& options, const DataFolder& data) {
+  if (!options.gold_path.has_value()) return std::vector<GoldLabel>();
+  absl::StatusOr<std::vector<GoldLabel>> gold =
+      ReadGold(*options.gold_path, data);
+  if (!gold.ok()) return AsFileError(gold.status());
+  return gold;
+}
+
+absl::Status RefuseGold(const AggregateOptions& options,
+                        absl::string_view type) {
+  if (!options.gold_path.has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--gold: not for ", type, " answers; leave it out"));
 }
 
 AggregateReport StartReport(const AggregateOptions& options,

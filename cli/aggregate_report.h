@@ -50,9 +50,13 @@ std::string Shown(double number);
 // null for NaN.
 Json NumberOrNull(double number);
 
-// An error of reading a file as Aggregate() reports it: kDataLoss where its
-// contents are wrong, kUnknown where it cannot be read.
-absl::Status AsFileError(const absl::Status& status);
+// The classes that --gold tells; none without it. Errors as AsFileError().
+absl::StatusOr<std::vector<GoldLabel>> ReadLabelGold(
+    const AggregateOptions& options, const DataFolder& data);
+
+// kInvalidArgument if --gold was given, for types that cannot use it.
+absl::Status RefuseGold(const AggregateOptions& options,
+                        absl::string_view type);
 
 // ---- one function a type ----
 

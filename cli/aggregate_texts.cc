@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "cli/aggregate_report.h"
 #include "cli/csv_reader.h"
+#include "cli/exit_code.h"
 #include "lib/base/status_macros.h"
 #include "lib/truth/medoid.h"
 
@@ -36,10 +37,7 @@ using SimilarityOf = std::function<MatrixF(const std::vector<size_t>& rows)>;
 absl::StatusOr<AggregateReport> AggregateAlike(
     const AggregateOptions& options, absl::string_view type,
     const DataFolder& data, const SimilarityOf& similarity_of) {
-  if (options.gold_path.has_value()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--gold: not for answers of type ", type, "; leave it out"));
-  }
+  ALLOT_RETURN_IF_ERROR(RefuseGold(options, type));
   const std::vector<std::vector<size_t>> by_task = ByTask(data);
   std::vector<double> weight(data.labelers.size(), 1);
   std::vector<int64_t> given(data.labelers.size(), 0);

@@ -35,6 +35,20 @@ inline ExitCode ExitCodeOf(const absl::Status& status) {
   }
 }
 
+// An error of reading a data file, by its exit status: its contents are wrong,
+// or it cannot be read.
+inline absl::Status AsFileError(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return absl::DataLossError(status.message());
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kUnavailable:
+      return absl::UnknownError(status.message());
+    default:
+      return status;
+  }
+}
+
 }  // namespace allot
 
 #endif  // ALLOT_CLI_EXIT_CODE_H_

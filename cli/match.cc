@@ -148,15 +148,6 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   return absl::UnknownError(absl::StrCat(path, ": cannot be written"));
 }
 
-// What is not valid came from a file, not from the command line.
-template <typename T>
-absl::StatusOr<T> FromFiles(absl::StatusOr<T> result) {
-  if (absl::IsInvalidArgument(result.status())) {
-    return absl::DataLossError(result.status().message());
-  }
-  return result;
-}
-
 }  // namespace
 
 absl::Status RunMatch(const MatchCommandOptions& options, const Clock& clock,
@@ -168,15 +159,13 @@ absl::Status RunMatch(const MatchCommandOptions& options, const Clock& clock,
     last = clock.MonotonicNanos();
     return static_cast<double>(last - before) * 1e-6;
   };
-  ALLOT_ASSIGN_OR_RETURN(MatchTables tables,
-                         FromFiles(ReadMatchTables(options.files)));
+  ALLOT_ASSIGN_OR_RETURN(MatchTables tables, ReadMatchTables(options.files));
   times.read_ms = lap();
   ALLOT_ASSIGN_OR_RETURN(const Problem problem,
-                         FromFiles(BuildMatchProblem(options.files, tables)));
+                         BuildMatchProblem(options.files, tables));
   times.build_ms = lap();
   MatchOptions match;
   match.solver = options.solver;
-  match.threads = options.threads;
   if (options.time_limit_nanos.has_value()) {
     match.deadline.clock = &clock;
     match.deadline.at_nanos = last + *options.time_limit_nanos;

@@ -19,7 +19,6 @@ struct MatchCommandOptions {
   MatchFiles files;
   Solver solver = Solver::kAuto;
   std::optional<int64_t> time_limit_nanos;  // of the solve, not of the reading
-  int threads = 1;
   bool json = false;  // one object instead of a plan and a summary
   std::string plan;   // file for the plan; "": standard output
 };

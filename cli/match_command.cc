@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <iostream>
 #include <memory>
-#include <thread>
 
 #include "cli/commands.h"
 #include "cli/match.h"
@@ -17,8 +15,6 @@ void AddMatchCommand(CLI::App& app, Invocation& invocation) {
     std::string solver = "auto", time_limit;
   };
   auto options = std::make_shared<Options>();
-  options->match.threads =
-      static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   CLI::App* command = app.add_subcommand(
       "match", "The best plan for a file of pairs, proven, no server");
   command
@@ -48,8 +44,6 @@ void AddMatchCommand(CLI::App& app, Invocation& invocation) {
       ->add_option("--plan", options->match.plan,
                    "Write the plan here instead of on standard output")
       ->type_name("FILE");
-  command->add_option("--threads", options->match.threads, "Threads to use")
-      ->check(CLI::Range(1, 1024));
   command->callback([&invocation, options] {
     invocation.run = [&invocation, options]() -> absl::Status {
       for (const Solver solver : {Solver::kAuto, Solver::kHungarian,

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "cli/csv_reader.h"
+#include "cli/exit_code.h"
 #include "lib/base/status_macros.h"
 
 namespace allot {
@@ -93,14 +94,6 @@ absl::Status ParseNumber(absl::string_view column, absl::string_view text,
   }
   number = parsed;
   return absl::OkStatus();
-}
-
-// A missing or unreadable file is no missing pool and no lost server.
-absl::Status AsFileError(const absl::Status& status) {
-  if (absl::IsNotFound(status) || absl::IsUnavailable(status)) {
-    return absl::UnknownError(status.message());
-  }
-  return status;
 }
 
 absl::Status ReadTasks(const std::string& path, IdTable& ids,

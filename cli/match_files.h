@@ -32,12 +32,12 @@ struct MatchTables {
   std::vector<double> edge_utility;
 };
 
-// Errors: kUnknown for a file that cannot be read; kInvalidArgument
+// Errors: kUnknown for a file that cannot be read; kDataLoss
 // "file:line: ..." for what is wrong in it.
 absl::StatusOr<MatchTables> ReadMatchTables(const MatchFiles& files);
 
 // Sorts the edges by task and checks them. Frees the tables' edges.
-// Errors: kInvalidArgument "file:line: ..." if a task lists a labeler twice.
+// Errors: kDataLoss "file:line: ..." if a task lists a labeler twice.
 absl::StatusOr<Problem> BuildMatchProblem(const MatchFiles& files,
                                           MatchTables& tables);
 

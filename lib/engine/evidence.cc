@@ -58,7 +58,7 @@ absl::Status Evidence::ScoreBySkill(const Task& task,
        .difficulty_mean = task.difficulty,
        .difficulty_variance = DifficultyVariance(task, view_.pool->learning)},
       scored_, posterior));
-  Temper(task.prior, static_cast<int64_t>(answers.size()), posterior);
+  Temper(task.prior, scorer_.effective_answers(), posterior);
   return absl::OkStatus();
 }
 

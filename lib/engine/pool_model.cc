@@ -43,7 +43,8 @@ struct SpaceAnswers {
 absl::StatusOr<SpaceModel> FitSpace(const RefitCut& cut, SpaceAnswers given,
                                     const LabelSpace& space, int threads) {
   // The last word on a task counts.
-  std::vector<int32_t> gold(given.tasks.size(), kNoSlot);
+  constexpr int32_t kUnknown = -1;
+  std::vector<int32_t> gold(given.tasks.size(), kUnknown);
   for (const WindowGold& label : cut.gold) {
     const auto task = given.tasks.find(label.task);
     if (task != given.tasks.end() && label.label < space.num_classes) {
@@ -51,7 +52,8 @@ absl::StatusOr<SpaceModel> FitSpace(const RefitCut& cut, SpaceAnswers given,
     }
   }
   for (size_t t = 0; t < gold.size(); ++t) {
-    if (gold[t] >= 0) given.gold.push_back({static_cast<int32_t>(t), gold[t]});
+    if (gold[t] != kUnknown)
+      given.gold.push_back({static_cast<int32_t>(t), gold[t]});
   }
   ALLOT_ASSIGN_OR_RETURN(
       LabelModelFit fit,

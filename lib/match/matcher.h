@@ -30,6 +30,7 @@ struct MatchOptions {
   Deadline deadline;
   // Stop as soon as the gap is proven to be no more than this. 0: exact.
   double gap_tolerance = 0;
+  // For the scans of MatchDense(); the solvers themselves use one thread.
   int threads = 1;
 };
 

@@ -57,10 +57,14 @@ typename Repair<V>::Label Repair<V>::Pop() {
 }
 
 template <typename V>
-void Repair<V>::Begin() {
+void Repair<V>::Begin(int32_t source) {
   ++search_;
   heap_.clear();
   tree_.clear();
+  node_[source].search = search_;
+  node_[source].settled = 0;
+  node_[source].distance = 0;
+  Push(0, source);
 }
 
 template <typename V>
@@ -211,14 +215,10 @@ void Repair<V>::NoteFreed(int32_t slot) {
 template <typename V>
 bool Repair<V>::Relieve(int32_t source) {
   const Problem& problem = *flow_.problem;
-  Begin();
+  Begin(source);
   V shortest = flow_.largest + 1;
   int32_t end_labeler = Flow<V>::kNone;  // kNone: end_slot is left empty
   int32_t end_slot = Flow<V>::kNone;
-  node_[source].search = search_;
-  node_[source].settled = 0;
-  node_[source].distance = 0;
-  Push(0, source);
   while (!heap_.empty()) {
     const Label label = Pop();
     if (label.distance >= shortest) break;

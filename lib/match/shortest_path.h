@@ -92,7 +92,7 @@ class Repair {
 
   void Push(V distance, int32_t labeler);
   Label Pop();
-  void Begin();
+  void Begin(int32_t source);
 
   Flow<V>& flow_;
   LabelerIndex& index_;

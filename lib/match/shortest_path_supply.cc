@@ -39,15 +39,11 @@ void Repair<V>::PrepareSupply() {
 template <typename V>
 bool Repair<V>::Supply(int32_t source) {
   if (in_value_.empty()) PrepareSupply();
-  Begin();
+  Begin(source);
   V shortest = flow_.price[source];
   int32_t end_labeler = source;       // who gives up a slot
   int32_t end_edge = Flow<V>::kNone;  // or: the edge that fills an empty slot
   int32_t end_task = Flow<V>::kNone;
-  node_[source].search = search_;
-  node_[source].settled = 0;
-  node_[source].distance = 0;
-  Push(0, source);
   while (!heap_.empty()) {
     const Label label = Pop();
     if (label.distance >= shortest) break;

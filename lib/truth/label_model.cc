@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 
 #include "lib/truth/tempering.h"
 
 namespace allot {
 namespace {
 
-constexpr double kGroupCorrelation = 0.8;
 constexpr double kMinProbability = 1e-9;
 // exp(kLevelLogits).
 constexpr std::array<double, kNumLevels> kLevelOdds = {
@@ -39,27 +39,6 @@ double Log2Odds(const std::vector<double>& log_weight, int32_t label,
 }
 
 }  // namespace
-
-void LabelModelScorer::WeighGroups(std::span<const ModelAnswer> answers) {
-  weight_.assign(answers.size(), 1.0);
-  effective_ = static_cast<double>(answers.size());
-  groups_.clear();
-  for (size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i].group < 0) continue;
-    groups_.emplace_back(answers[i].group, static_cast<int32_t>(i));
-  }
-  if (groups_.size() < 2) return;
-  std::sort(groups_.begin(), groups_.end());
-  for (size_t begin = 0, end = 0; begin < groups_.size(); begin = end) {
-    while (end < groups_.size() && groups_[end].first == groups_[begin].first) {
-      ++end;
-    }
-    const double others = static_cast<double>(end - begin) - 1;
-    const double weight = 1 / (1 + others * kGroupCorrelation);
-    for (size_t i = begin; i < end; ++i) weight_[groups_[i].second] = weight;
-    effective_ -= (others + 1) * (1 - weight);
-  }
-}
 
 // What the model believes of whoever gave an answer, the shift included.
 struct LabelModelScorer::Person {
@@ -205,8 +184,11 @@ void LabelModelScorer::Score(const LabelModel& model,
                              std::span<const double> prior,
                              std::span<const ModelAnswer> answers, bool explain,
                              TaskPosterior* result) {
-  WeighGroups(answers);
-  const double power = answers.empty() ? 1 : EffectiveEvidencePower(effective_);
+  groups_.Find(answers, kGroupCorrelation, weight_);
+  const double power = answers.empty()
+                           ? 1
+                           : EffectiveEvidencePower(std::accumulate(
+                                 weight_.begin(), weight_.end(), 0.0));
   ClassEvidence(model, prior, answers);
   const size_t classes = static_cast<size_t>(model.num_classes);
   std::vector<double>& p = result->probability;

@@ -26,10 +26,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "lib/truth/calibration.h"
+#include "lib/truth/group_weights.h"
 #include "lib/truth/hierarchical_labelers.h"
 #include "lib/truth/posterior.h"
 
@@ -98,20 +98,18 @@ class LabelModelScorer {
   static double ExpectedAccuracy(const LabelModel& model,
                                  const ModelAnswer& answer);
 
-  void WeighGroups(std::span<const ModelAnswer> answers);
   void ClassEvidence(const LabelModel& model, std::span<const double> prior,
                      std::span<const ModelAnswer> answers);
   void SumLevels(const std::vector<double>& cells);
   void Explain(const LabelModel& model, std::span<const ModelAnswer> answers,
                double power, TaskPosterior* result);
 
-  std::vector<double> weight_;                       // [answers]
-  double effective_ = 0;                             // their sum
-  std::vector<double> likelihood_;                   // [levels x K]
-  std::vector<double> product_;                      // [levels x K]
-  std::vector<double> evidence_;                     // [K]
-  std::vector<double> accuracy_;                     // [answers]
-  std::vector<std::pair<int32_t, int32_t>> groups_;  // (group, answer)
+  std::vector<double> weight_;      // [answers]
+  std::vector<double> likelihood_;  // [levels x K]
+  std::vector<double> product_;     // [levels x K]
+  std::vector<double> evidence_;    // [K]
+  std::vector<double> accuracy_;    // [answers]
+  GroupWeights groups_;
 };
 
 }  // namespace allot

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
@@ -130,24 +131,8 @@ absl::Status PosteriorScorer::Validate(
   return absl::OkStatus();
 }
 
-void PosteriorScorer::WeighGroups(const ScoredTask& task,
-                                  std::span<const ScoredAnswer> answers) {
-  power_.assign(answers.size(), 1.0);
-  groups_.clear();
-  for (size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i].group < 0) continue;
-    groups_.emplace_back(answers[i].group, static_cast<int32_t>(i));
-  }
-  if (groups_.size() < 2) return;
-  std::sort(groups_.begin(), groups_.end());
-  for (size_t begin = 0, end = 0; begin < groups_.size(); begin = end) {
-    while (end < groups_.size() && groups_[end].first == groups_[begin].first) {
-      ++end;
-    }
-    const double others = static_cast<double>(end - begin) - 1;
-    const double power = 1 / (1 + others * task.group_correlation);
-    for (size_t i = begin; i < end; ++i) power_[groups_[i].second] = power;
-  }
+double PosteriorScorer::effective_answers() const {
+  return std::accumulate(power_.begin(), power_.end(), 0.0);
 }
 
 // With e = know / (1 - know) the likelihood of answer l is
@@ -341,7 +326,7 @@ absl::Status PosteriorScorer::Score(const ScoredTask& task,
                                     TaskPosterior* result) {
   ALLOT_RETURN_IF_ERROR(Validate(task, answers));
   nodes_ = task.difficulty_variance > 0 && !answers.empty() ? kNumNodes : 1;
-  WeighGroups(task, answers);
+  groups_.Find(answers, task.group_correlation, power_);
   AddEvidence(task, answers);
   Weigh(task);
   Normalise(task, result);

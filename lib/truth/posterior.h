@@ -52,10 +52,10 @@
 
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "lib/truth/group_weights.h"
 
 namespace allot {
 
@@ -76,7 +76,7 @@ struct ScoredTask {
   std::span<const double> prior;  // [K], any positive scale; empty = uniform
   double difficulty_mean = 0;
   double difficulty_variance = 0;
-  double group_correlation = 0.8;  // rho, in [0, 1]
+  double group_correlation = kGroupCorrelation;  // rho, in [0, 1]
 };
 
 struct TaskPosterior {
@@ -102,11 +102,13 @@ class PosteriorScorer {
                      std::span<const ScoredAnswer> answers,
                      TaskPosterior* result);
 
+  // How many the answers of the last Score() count as: the sum of their shares
+  // in their groups.
+  double effective_answers() const;
+
  private:
   absl::Status Validate(const ScoredTask& task,
                         std::span<const ScoredAnswer> answers) const;
-  void WeighGroups(const ScoredTask& task,
-                   std::span<const ScoredAnswer> answers);
   void AddEvidence(const ScoredTask& task,
                    std::span<const ScoredAnswer> answers);
   void Weigh(const ScoredTask& task);
@@ -133,7 +135,7 @@ class PosteriorScorer {
   std::vector<double> weight_;  // [nodes x K] joint of difficulty and class
   std::vector<double> rivals_;  // [nodes] weight of all but the label
   std::vector<double> undo_;    // [K] what one answer did by its guess matrix
-  std::vector<std::pair<int32_t, int32_t>> groups_;  // (group, answer)
+  GroupWeights groups_;
 };
 
 // The guess matrix G with which know [l = k] + (1 - know) G is closest to a

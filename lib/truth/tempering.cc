@@ -21,10 +21,10 @@ double NextAnswerWeight(int64_t num_answers) {
          n * EffectiveEvidencePower(n);
 }
 
-void Temper(std::span<const double> prior, int64_t num_answers,
+void Temper(std::span<const double> prior, double effective_answers,
             TaskPosterior* posterior) {
-  if (num_answers == 0) return;
-  const double power = EvidencePower(num_answers);
+  if (effective_answers <= 0) return;
+  const double power = EffectiveEvidencePower(effective_answers);
   std::vector<double>& p = posterior->probability;
   double sum = 0;
   for (size_t k = 0; k < p.size(); ++k) {

@@ -31,11 +31,12 @@ double EffectiveEvidencePower(double effective_answers);
 // answers alike: the growth of n EvidencePower(n).
 double NextAnswerWeight(int64_t num_answers);
 
-// Raises what n answers added to the prior to EvidencePower(n): probability,
+// Raises what answers that count as so many added to the prior to
+// EffectiveEvidencePower(): probability,
 // confidence, entropy and contributions change, under a uniform prior the label
 // does not. `prior` is [K], any positive scale; empty means uniform. No effect
-// if num_answers is 0. O(K).
-void Temper(std::span<const double> prior, int64_t num_answers,
+// if they are 0. O(K).
+void Temper(std::span<const double> prior, double effective_answers,
             TaskPosterior* posterior);
 
 }  // namespace allot

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numeric>
 
 #include "tests/engine/engine_fixture.h"
@@ -145,6 +146,29 @@ TEST_F(ScoreTest, CopiesOfOneModelCountLessThanIndependentWitnesses) {
     Add({update});
   }
   EXPECT_LT(Score(Call(answers)).confidence, independent - 0.02);
+}
+
+TEST_F(ScoreTest, AFurtherCopyThatAgreesNeverMakesUsLessSure) {
+  std::vector<Answer> answers;
+  double last = 0;
+  for (int i = 0; i < 8; ++i) {
+    LabelerUpdate copy = WithSkill(MakeLabeler(absl::StrCat("m", i)), 1);
+    copy.correlation_group = "one model";
+    Add({copy});
+    answers.push_back({.task = "t", .labeler = copy.id, .label = 1});
+    const double confidence = Score(Call(answers)).confidence;
+    EXPECT_GE(confidence, last) << i + 1 << " copies";
+    last = confidence;
+  }
+}
+
+TEST_F(ScoreTest, AnAnswerCountsForLessThanItsModelSays) {
+  // Tempering: seven tenths of the evidence of a single answer.
+  const TaskConfidence result = Score(
+      Call({{.task = "t", .labeler = "expert", .label = 2}}, /*explain=*/true));
+  const double accuracy = result.contributions.at(0).expected_accuracy;
+  const double evidence = std::log2(accuracy / (1 - accuracy)) - std::log2(0.5);
+  EXPECT_NEAR(result.contributions[0].bits, 0.7 * evidence, 0.1 * evidence);
 }
 
 }  // namespace
