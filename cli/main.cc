@@ -18,7 +18,7 @@ Exit status:
   2  usage, or a file or request that is not valid
   3  no server there, or it went away
   4  no such pool, labeler or task
-  5  aggregate, match: the contents of a data file are not valid
+  5  aggregate, report, match: the contents of a data file are not valid
 
 `allot COMMAND --help` tells more about a command.)";
 
@@ -54,6 +54,7 @@ int Main(int argc, char** argv) {
   AddScoreCommand(app, invocation);
   AddLeaseCommands(app, invocation);
   AddAggregateCommand(app, invocation);
+  AddReportCommand(app, invocation);
   AddMatchCommand(app, invocation);
   AddDemoDataCommand(app, invocation);
   app.add_subcommand("version", "Print the version")->callback([&invocation] {
