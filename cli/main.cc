@@ -47,6 +47,21 @@ int Main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(0.001, 86400.0))
       ->type_name("SECONDS");
+  app.add_option("--tls-ca", invocation.client.tls_ca,
+                 "Authority that the server's certificate is of; turns on TLS")
+      ->envname("ALLOT_TLS_CA")
+      ->type_name("FILE.pem");
+  app.add_option("--tls-cert", invocation.client.tls_cert,
+                 "Certificate to show, for a server that asks for one")
+      ->envname("ALLOT_TLS_CERT")
+      ->type_name("FILE.pem");
+  app.add_option("--tls-key", invocation.client.tls_key, "Its private key")
+      ->envname("ALLOT_TLS_KEY")
+      ->type_name("FILE.pem");
+  app.add_option("--token-file", invocation.client.token_file,
+                 "File with the bearer token to send")
+      ->envname("ALLOT_TOKEN_FILE")
+      ->type_name("FILE");
   AddPoolCommands(app, invocation);
   AddLabelerCommands(app, invocation);
   AddAnswerCommands(app, invocation);
