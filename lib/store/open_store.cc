@@ -10,6 +10,12 @@
 
 namespace allot {
 
+absl::Status LogMovedOn(absl::string_view pool, int64_t after, int64_t end) {
+  return absl::AbortedError(absl::StrCat("the log of pool \"", pool,
+                                         "\" ends at ", end, ", not at ", after,
+                                         ": decide again"));
+}
+
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(absl::string_view address) {
   if (address == "memory:") return std::make_unique<MemoryStore>();
   absl::string_view path = address;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,7 +42,7 @@ class StoreContract : public testing::TestWithParam<std::string> {
   }
 
   int64_t Append(const std::vector<Event>& events) {
-    const absl::StatusOr<int64_t> last = store_->Append(events);
+    const absl::StatusOr<int64_t> last = AppendAtEnd(*store_, events);
     EXPECT_TRUE(last.ok()) << last.status();
     return last.value_or(-1);
   }
@@ -76,11 +77,69 @@ TEST_P(StoreContract, NumbersEventsFromOneAndGoesOnAfterReopening) {
   EXPECT_EQ(LoadAll(*store_).size(), 4u);
 }
 
-TEST_P(StoreContract, AppendingNothingChangesNothing) {
-  EXPECT_EQ(Append({}), 0);
-  EXPECT_EQ(Append({AnswersEvent(0, 1)}), 1);
-  EXPECT_EQ(Append({}), 1);
+TEST_P(StoreContract, AppendingNothingOnlyLooksWhereTheLogEnds) {
+  EXPECT_EQ(*store_->Append("p", 0, {}), 0);
+  const int64_t last = Append({AnswersEvent(0, 1)});
+  EXPECT_EQ(*store_->Append("p", last, {}), last);
+  EXPECT_TRUE(absl::IsAborted(store_->Append("p", 0, {}).status()));
   EXPECT_EQ(LoadAll(*store_).size(), 1u);
+}
+
+TEST_P(StoreContract, AppendsOnlyWhereTheWriterThinksTheLogEnds) {
+  const std::vector<Event> first = {AnswersEvent(0, 2)};
+  const std::vector<Event> second = {AnswersEvent(1, 2), AnswersEvent(2, 2)};
+  EXPECT_TRUE(absl::IsAborted(store_->Append("p", 1, first).status()));
+  const int64_t one = *store_->Append("p", 0, first);
+  EXPECT_TRUE(absl::IsAborted(store_->Append("p", 0, second).status()));
+  EXPECT_TRUE(absl::IsAborted(store_->Append("p", one + 1, second).status()));
+  EXPECT_EQ(LoadAll(*store_).size(), 1u);
+  const int64_t three = *store_->Append("p", one, second);
+  EXPECT_EQ(three, one + 2);
+  Reopen();
+  EXPECT_TRUE(absl::IsAborted(
+      store_->Append("p", one, std::vector<Event>{AnswersEvent(3, 2)})
+          .status()));
+  // Another pool's log is not moved by all that.
+  EXPECT_TRUE(
+      store_->Append("q", 0, std::vector<Event>{AnswersEvent(0, 2, "q")}).ok());
+  EXPECT_TRUE(
+      store_->Append("p", three, std::vector<Event>{AnswersEvent(3, 2)}).ok());
+}
+
+TEST_P(StoreContract, LetsOneOfManyWritersInAtATime) {
+  constexpr int kThreads = 6;
+  constexpr int kAppends = 30;
+  std::vector<int> conflicts(kThreads, 0);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      int64_t after = 0;
+      for (int i = 0; i < kAppends;) {
+        const std::vector<Event> events = {AnswersEvent(t * kAppends + i, 1)};
+        const auto appended = store_->Append("p", after, events);
+        if (appended.ok()) {
+          after = *appended;
+          ++i;
+          continue;
+        }
+        ASSERT_TRUE(absl::IsAborted(appended.status())) << appended.status();
+        ++conflicts[t];
+        int64_t missed = 0;
+        ASSERT_TRUE(store_
+                        ->Load("p", after,
+                               [&](int64_t sequence, Event&&) {
+                                 EXPECT_EQ(sequence, after + ++missed);
+                                 return absl::OkStatus();
+                               })
+                        .ok());
+        EXPECT_GT(missed, 0);
+        after += missed;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(LoadAll(*store_).size(), size_t{kThreads * kAppends});
+  EXPECT_GT(*std::max_element(conflicts.begin(), conflicts.end()), 0);
 }
 
 TEST_P(StoreContract, LoadsOnlyWhatIsAboveTheGivenNumber) {
@@ -102,9 +161,8 @@ TEST_P(StoreContract, LoadsOnlyWhatIsAboveTheGivenNumber) {
 
 TEST_P(StoreContract, RefusesASecondAnswerOfALabelerToATask) {
   Append({AnswersEvent(0, 4)});
-  EXPECT_EQ(
-      store_->Append(std::vector<Event>{AnswersEvent(0, 1)}).status().code(),
-      absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(AppendAtEnd(*store_, {AnswersEvent(0, 1)}).status().code(),
+            absl::StatusCode::kAlreadyExists);
   // In another pool it is another task.
   Append({AnswersEvent(0, 4, "other")});
 }
@@ -113,8 +171,9 @@ TEST_P(StoreContract, AppendsAllEventsOrNone) {
   Append({AnswersEvent(0, 4)});
   const std::map<int64_t, std::string> before = LoadAll(*store_);
   // The last one repeats an answer; those before it must not stay.
-  const absl::StatusOr<int64_t> refused = store_->Append(std::vector<Event>{
-      AnswersEvent(1, 4), HardEvents()[0], AnswersEvent(0, 1)});
+  const absl::StatusOr<int64_t> refused = AppendAtEnd(
+      *store_,
+      {AnswersEvent(1, 4), {"p", 1, LeasesGranted{}}, AnswersEvent(0, 1)});
   EXPECT_FALSE(refused.ok());
   EXPECT_EQ(LoadAll(*store_), before);
   // And what was undone can come again, under the next number.
@@ -126,7 +185,7 @@ TEST_P(StoreContract, AppendsAllEventsOrNone) {
 TEST_P(StoreContract, StopsLoadingWhenTheVisitorSaysSo) {
   Append({AnswersEvent(0, 1), AnswersEvent(1, 1), AnswersEvent(2, 1)});
   int visits = 0;
-  const absl::Status status = store_->Load(0, [&](int64_t, Event&&) {
+  const absl::Status status = store_->LoadAll({}, [&](int64_t, Event&&) {
     return ++visits == 2 ? absl::CancelledError("enough") : absl::OkStatus();
   });
   EXPECT_EQ(status, absl::CancelledError("enough"));
@@ -136,9 +195,8 @@ TEST_P(StoreContract, StopsLoadingWhenTheVisitorSaysSo) {
 TEST_P(StoreContract, LetsTheVisitorAppend) {
   Append({AnswersEvent(0, 1), AnswersEvent(1, 1)});
   int visits = 0;
-  const absl::Status status = store_->Load(0, [&](int64_t, Event&&) {
-    return store_->Append(std::vector<Event>{AnswersEvent(10 + visits++, 1)})
-        .status();
+  const absl::Status status = store_->LoadAll({}, [&](int64_t, Event&&) {
+    return AppendAtEnd(*store_, {AnswersEvent(10 + visits++, 1)}).status();
   });
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(visits, 2) << "a load shows the log as it was when it began";
@@ -196,7 +254,7 @@ TEST_P(StoreContract, KeepsConcurrentBatchesWholeAndLosesNone) {
         // Some batches must fail, and only they.
         const bool spoilt = b % 7 == 3;
         if (spoilt) batch.back() = batch.front();
-        const absl::StatusOr<int64_t> last = store_->Append(batch);
+        const absl::StatusOr<int64_t> last = AppendAtEnd(*store_, batch);
         if (last.ok()) {
           EXPECT_FALSE(spoilt);
           std::vector<std::string>& texts = accepted[t][*last];
