@@ -4,6 +4,7 @@
 #define ALLOT_SERVER_METERED_STORE_H_
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "lib/base/clock.h"
@@ -18,6 +19,9 @@ class MeteredStore final : public Store {
   MeteredStore(Store* store, const Clock* clock, Metrics* metrics);
 
   bool shared() const override { return store_.shared(); }
+  std::vector<std::string> warnings() const override {
+    return store_.warnings();
+  }
   absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
                                  std::span<const Event> events) override;
   absl::Status Load(absl::string_view pool, int64_t after,

@@ -61,6 +61,9 @@ class Store {
   // Whether other processes append to the same log: then whoever keeps a folded
   // state must look for what they wrote.
   virtual bool shared() const { return false; }
+  // What an operator should know: promises that do not hold as the store is set
+  // up.
+  virtual std::vector<std::string> warnings() const { return {}; }
 
   // Appends all events, which are of `pool`, if the last event of its log is
   // number `after` (0: the log is empty), or none of them. Returns only when
@@ -116,9 +119,13 @@ class Store {
 // What Append() says when the log of `pool` ends at `end`, not at `after`.
 absl::Status LogMovedOn(absl::string_view pool, int64_t after, int64_t end);
 
-// Opens a store by its address: "memory:" or "sqlite:PATH".
+// Opens a store by its address: "memory:", "sqlite:PATH" or a redis:// address
+// (redis_address.h).
 // Errors: kInvalidArgument for another scheme; what the back end says.
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(absl::string_view address);
+
+// The address as it may be shown: without a password.
+std::string ShownAddress(absl::string_view address);
 
 }  // namespace allot
 
