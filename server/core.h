@@ -8,7 +8,6 @@
 #include "lib/engine/engine.h"
 #include "server/log.h"
 #include "server/metrics.h"
-#include "server/request_cache.h"
 #include "server/worker_pool.h"
 
 namespace allot {
@@ -18,7 +17,6 @@ struct ServerCore {
   Engine* engine = nullptr;
   const Clock* clock = nullptr;
   WorkerPool* workers = nullptr;
-  RequestCache* requests = nullptr;
   Metrics* metrics = nullptr;
   Logger* log = nullptr;
   // Calls that take longer are logged.

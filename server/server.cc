@@ -46,10 +46,8 @@ Server::Server(const ServerOptions& options, const Clock* clock, Logger* log)
       log_(*log),
       started_nanos_(clock->MonotonicNanos()),
       metrics_(Version()),
-      requests_(clock, RequestCacheOptions()),
       workers_(CountWorkers(options.workers), options.queue),
-      core_{nullptr,   clock, &workers_,        &requests_,
-            &metrics_, log,   options.slow_call},
+      core_{nullptr, clock, &workers_, &metrics_, log, options.slow_call},
       pools_(core_),
       labelers_(core_),
       allocation_(core_),
@@ -65,11 +63,21 @@ Server::Server(const ServerOptions& options, const Clock* clock, Logger* log)
                          "Threads that compute a call right now.",
                          [this] { return workers_.running(); }});
   metrics_.AddLiveValue(
-      {"allot_request_cache_entries", "Responses kept for retries.",
-       [this] { return static_cast<double>(requests_.entries()); }});
-  metrics_.AddLiveValue(
-      {"allot_request_cache_bytes", "Size of the responses kept for retries.",
-       [this] { return static_cast<double>(requests_.bytes()); }});
+      {"allot_request_cache_entries", "Responses kept for retries.", [this] {
+         int64_t responses = 0;
+         for (const PoolInfo& pool : ListPools()) {
+           responses += pool.stats.kept_responses;
+         }
+         return static_cast<double>(responses);
+       }});
+  metrics_.AddLiveValue({"allot_request_cache_bytes",
+                         "Size of the responses kept for retries.", [this] {
+                           int64_t bytes = 0;
+                           for (const PoolInfo& pool : ListPools()) {
+                             bytes += pool.stats.kept_response_bytes;
+                           }
+                           return static_cast<double>(bytes);
+                         }});
   metrics_.AddLiveValue({"allot_ready", "1 while the server takes calls.",
                          [this] { return NotReadyBecause().empty(); }});
   metrics_.AddLiveValue({"allot_log_lines_dropped_total",

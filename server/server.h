@@ -76,7 +76,6 @@ class Server {
   Logger& log_;
   const int64_t started_nanos_;
   Metrics metrics_;
-  RequestCache requests_;
   WorkerPool workers_;
   ServerCore core_;
   PoolService pools_;

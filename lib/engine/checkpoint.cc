@@ -29,12 +29,14 @@ struct CheckpointAccess {
   static bool WalkTasks(Archive& archive, PoolState& state);
   template <typename Archive>
   static bool WalkInputs(Archive& archive, RefitInputs& inputs);
+  template <typename Archive>
+  static bool WalkRequests(Archive& archive, RequestTable& requests);
   static void Restore(PoolState& state);
 };
 
 namespace {
 
-constexpr uint64_t kMagic = 0x32'30'74'6f'6c'6c'61;  // "allot02"
+constexpr uint64_t kMagic = 0x33'30'74'6f'6c'6c'61;  // "allot03"
 
 uint32_t Checksum(absl::string_view bytes) {
   return static_cast<uint32_t>(
@@ -287,6 +289,29 @@ bool CheckpointAccess::WalkTasks(Archive& a, PoolState& state) {
 }
 
 template <typename Archive>
+bool CheckpointAccess::WalkRequests(Archive& a, RequestTable& requests) {
+  const auto walk = [&a](RequestTable::Entry& entry) {
+    auto& [id, fingerprint, response] = entry.request;
+    return a(entry.sequence) && a(entry.unix_micros) && a(id) &&
+           a(fingerprint) && a(response);
+  };
+  uint64_t size = 0;
+  if (!a.Size(requests.by_age(), size)) return false;
+  if constexpr (Archive::kReading) {
+    for (uint64_t i = 0; i < size; ++i) {
+      RequestTable::Entry entry;
+      if (!walk(entry)) return false;
+      requests.Add(entry.sequence, entry.unix_micros, entry.request);
+    }
+  } else {
+    for (RequestTable::Entry entry : requests.by_age()) {
+      if (!walk(entry)) return false;
+    }
+  }
+  return true;
+}
+
+template <typename Archive>
 bool CheckpointAccess::Walk(Archive& a, PoolState& state) {
   uint64_t magic = kMagic;
   if (!a(magic) || magic != kMagic) return false;
@@ -302,7 +327,8 @@ bool CheckpointAccess::Walk(Archive& a, PoolState& state) {
     state.pool_ = std::make_shared<const Pool>(std::move(pool));
   }
   if (!(WalkLabelers(a, state) && WalkTasks(a, state) &&
-        WalkInputs(a, state.inputs_) && WalkModel(a, state.model_))) {
+        WalkRequests(a, state.requests_) && WalkInputs(a, state.inputs_) &&
+        WalkModel(a, state.model_))) {
     return false;
   }
   return a(magic) && magic == kMagic;

@@ -90,28 +90,45 @@ std::vector<PoolEntry*> Engine::Impl::Pools() const {
   return entries;
 }
 
-absl::StatusOr<PoolChange> Engine::Impl::UpsertPool(Pool pool) {
+absl::StatusOr<std::optional<Replay>> Engine::Impl::FindReplay(
+    const PoolEntry& entry, absl::string_view id, uint64_t fingerprint) const {
+  const RequestTable::Entry* known =
+      entry.state.requests().Find(id, NowMicros());
+  if (known == nullptr) return std::nullopt;
+  if (known->request.fingerprint != fingerprint) {
+    return absl::InvalidArgumentError(
+        "request_id: was used before with another request");
+  }
+  return Replay{known->request.response, known->sequence};
+}
+
+absl::StatusOr<PoolChange> Engine::Impl::UpsertPool(
+    Pool pool, Request<PoolChange>* request) {
   const MutexLock creation(creation_);
   absl::StatusOr<PoolEntry*> known = Find(pool.id);
   if (known.ok()) {
     PoolEntry& entry = **known;
     const MutexLock lock(entry.writer);
+    ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+    if (replay) return PoolChange();
     ALLOT_RETURN_IF_ERROR(CheckSkillsKept(*entry.state.pool(), pool));
-    ALLOT_RETURN_IF_ERROR(
-        entry.Commit(store_, {PoolUpserted{std::move(pool)}}, NowMicros()));
-    return PoolChange{entry.View()->pool, false};
+    const PoolChange change{std::make_shared<const Pool>(pool), false};
+    ALLOT_RETURN_IF_ERROR(Commit(entry, {PoolUpserted{std::move(pool)}},
+                                 NowMicros(), change, request));
+    return change;
   }
   auto entry = std::make_unique<PoolEntry>();
   entry->id = pool.id;
   PoolEntry& made = *entry;
+  const PoolChange change{std::make_shared<const Pool>(pool), true};
   {
     const MutexLock lock(made.writer);
-    ALLOT_RETURN_IF_ERROR(
-        made.Commit(store_, {PoolUpserted{std::move(pool)}}, NowMicros()));
+    ALLOT_RETURN_IF_ERROR(Commit(made, {PoolUpserted{std::move(pool)}},
+                                 NowMicros(), change, request));
   }
   const std::unique_lock<std::shared_mutex> lock(pools_mutex_);
   pools_[made.id] = std::move(entry);
-  return PoolChange{made.View()->pool, true};
+  return change;
 }
 
 PoolInfo Engine::Impl::Describe(const PoolEntry& entry) const {
@@ -124,28 +141,39 @@ PoolInfo Engine::Impl::Describe(const PoolEntry& entry) const {
   info.stats.answers = entry.state.num_answers();
   info.stats.open_leases = entry.state.num_leases();
   info.stats.roster_version = view->roster->version();
+  info.stats.kept_responses =
+      static_cast<int64_t>(entry.state.requests().by_age().size());
+  info.stats.kept_response_bytes =
+      static_cast<int64_t>(entry.state.requests().bytes());
   info.stats.refit = DescribeRefit(entry);
   info.stats.newcomer_prior = entry.state.newcomer_prior();
   return info;
 }
 
 absl::StatusOr<LabelerChange> Engine::Impl::UpsertLabelers(
-    PoolEntry& entry, std::vector<LabelerUpdate> labelers) {
+    PoolEntry& entry, std::vector<LabelerUpdate> labelers,
+    Request<LabelerChange>* request) {
   const MutexLock lock(entry.writer);
   LabelerChange change;
+  ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+  if (replay) return change;
   const std::shared_ptr<const PoolView> before = entry.View();
   for (const LabelerUpdate& labeler : labelers) {
     ++(before->roster->Find(labeler.id) ? change.updated : change.created);
   }
-  ALLOT_RETURN_IF_ERROR(entry.Commit(
-      store_, {LabelersUpserted{std::move(labelers)}}, NowMicros()));
+  ALLOT_RETURN_IF_ERROR(Commit(entry, {LabelersUpserted{std::move(labelers)}},
+                               NowMicros(), change, request));
   change.roster_version = entry.View()->roster->version();
   return change;
 }
 
 absl::StatusOr<LabelerDeletion> Engine::Impl::DeleteLabelers(
-    PoolEntry& entry, std::vector<std::string> ids) {
+    PoolEntry& entry, std::vector<std::string> ids,
+    Request<LabelerDeletion>* request) {
   const MutexLock lock(entry.writer);
+  LabelerDeletion result;
+  ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+  if (replay) return result;
   const std::shared_ptr<const PoolView> before = entry.View();
   LabelersDeleted deleted;
   absl::flat_hash_set<int32_t> rows;
@@ -153,7 +181,6 @@ absl::StatusOr<LabelerDeletion> Engine::Impl::DeleteLabelers(
     const std::optional<int32_t> row = before->roster->Find(id);
     if (row && rows.insert(*row).second) deleted.ids.push_back(std::move(id));
   }
-  LabelerDeletion result;
   result.deleted = static_cast<int32_t>(deleted.ids.size());
   // Her leases go back to the tasks they were on.
   LeasesEnded ended;
@@ -163,10 +190,12 @@ absl::StatusOr<LabelerDeletion> Engine::Impl::DeleteLabelers(
     }
   }
   std::sort(ended.ids.begin(), ended.ids.end());
+  result.roster_version = deleted.ids.empty() ? before->roster->version() : 0;
   std::vector<EventBody> bodies;
   if (!ended.ids.empty()) bodies.push_back(std::move(ended));
   if (!deleted.ids.empty()) bodies.push_back(std::move(deleted));
-  ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), NowMicros()));
+  ALLOT_RETURN_IF_ERROR(
+      Commit(entry, std::move(bodies), NowMicros(), result, request));
   result.roster_version = entry.View()->roster->version();
   return result;
 }
@@ -205,8 +234,17 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store* store,
 
 const Recovery& Engine::recovery() const { return impl_->recovery_; }
 
-absl::StatusOr<PoolChange> Engine::UpsertPool(Pool pool) {
-  return impl_->UpsertPool(std::move(pool));
+absl::StatusOr<std::optional<Replay>> Engine::FindReplay(
+    absl::string_view pool, absl::string_view id, uint64_t fingerprint) const {
+  const absl::StatusOr<PoolEntry*> entry = impl_->Find(pool);
+  if (!entry.ok()) return std::nullopt;
+  const std::shared_lock<std::shared_mutex> lock((*entry)->state_mutex);
+  return impl_->FindReplay(**entry, id, fingerprint);
+}
+
+absl::StatusOr<PoolChange> Engine::UpsertPool(Pool pool,
+                                              Request<PoolChange>* request) {
+  return impl_->UpsertPool(std::move(pool), request);
 }
 
 absl::StatusOr<std::shared_ptr<const Pool>> Engine::FindPool(
@@ -229,9 +267,10 @@ std::vector<PoolInfo> Engine::ListPools() const {
 }
 
 absl::StatusOr<LabelerChange> Engine::UpsertLabelers(
-    absl::string_view pool, std::vector<LabelerUpdate> labelers) {
+    absl::string_view pool, std::vector<LabelerUpdate> labelers,
+    Request<LabelerChange>* request) {
   ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(pool));
-  return impl_->UpsertLabelers(*entry, std::move(labelers));
+  return impl_->UpsertLabelers(*entry, std::move(labelers), request);
 }
 
 absl::StatusOr<LabelerInfo> Engine::GetLabeler(
@@ -274,33 +313,36 @@ absl::StatusOr<LabelerPage> Engine::ListLabelers(absl::string_view pool,
 }
 
 absl::StatusOr<LabelerDeletion> Engine::DeleteLabelers(
-    absl::string_view pool, std::vector<std::string> labelers) {
+    absl::string_view pool, std::vector<std::string> labelers,
+    Request<LabelerDeletion>* request) {
   ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(pool));
-  return impl_->DeleteLabelers(*entry, std::move(labelers));
+  return impl_->DeleteLabelers(*entry, std::move(labelers), request);
 }
 
-absl::StatusOr<AnswerReceipt> Engine::ReportAnswers(AnswerReport report) {
+absl::StatusOr<AnswerReceipt> Engine::ReportAnswers(
+    AnswerReport report, Request<AnswerReceipt>* request) {
   ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(report.pool));
-  return impl_->ReportAnswers(*entry, std::move(report));
+  return impl_->ReportAnswers(*entry, std::move(report), request);
 }
 
-absl::StatusOr<Plan> Engine::Allocate(const AllocateCall& call) {
+absl::StatusOr<Plan> Engine::Allocate(const AllocateCall& call,
+                                      Request<Plan>* request) {
   ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(call.pool));
-  return impl_->Allocate(*entry, call);
+  return impl_->Allocate(*entry, call, request);
 }
 
 absl::StatusOr<std::vector<LeaseResult>> Engine::RenewLeases(
     absl::string_view pool, std::span<const std::string> leases,
-    int64_t lease_micros) {
+    int64_t lease_micros, Request<std::vector<LeaseResult>>* request) {
   ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(pool));
-  return impl_->RenewLeases(*entry, leases, lease_micros);
+  return impl_->RenewLeases(*entry, leases, lease_micros, request);
 }
 
 absl::StatusOr<std::vector<LeaseResult>> Engine::ReleaseLeases(
     absl::string_view pool, std::span<const std::string> leases,
-    ReleaseReason reason) {
+    ReleaseReason reason, Request<std::vector<LeaseResult>>* request) {
   ALLOT_ASSIGN_OR_RETURN(PoolEntry * entry, impl_->Find(pool));
-  return impl_->ReleaseLeases(*entry, leases, reason);
+  return impl_->ReleaseLeases(*entry, leases, reason, request);
 }
 
 absl::StatusOr<int64_t> Engine::ExpireLeases() {

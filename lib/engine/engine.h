@@ -9,7 +9,10 @@
 //          path and value; kFailedPrecondition for a change that the pool's
 //          history forbids; kResourceExhausted, kUnavailable and
 //          kFailedPrecondition from the store pass through, and then nothing
-//          was changed.
+//          was changed. kInvalidArgument "request_id: was used before ..." for
+//          an id that belongs to another request.
+// Retries  A method that changes something takes a Request (request.h), null
+//          for none.
 #ifndef ALLOT_LIB_ENGINE_ENGINE_H_
 #define ALLOT_LIB_ENGINE_ENGINE_H_
 
@@ -25,6 +28,7 @@
 #include "absl/strings/string_view.h"
 #include "lib/base/clock.h"
 #include "lib/engine/calls.h"
+#include "lib/engine/request.h"
 #include "lib/store/store.h"
 
 namespace allot {
@@ -61,7 +65,15 @@ class Engine {
 
   const Recovery& recovery() const;
 
-  absl::StatusOr<PoolChange> UpsertPool(Pool pool);
+  // The first response of a request, if the pool remembers it: what a retry
+  // should be answered before anything else is looked at. Unknown pools
+  // remember nothing.
+  absl::StatusOr<std::optional<Replay>> FindReplay(absl::string_view pool,
+                                                   absl::string_view id,
+                                                   uint64_t fingerprint) const;
+
+  absl::StatusOr<PoolChange> UpsertPool(Pool pool,
+                                        Request<PoolChange>* request = nullptr);
   // The configuration alone: cheap, for resolving names.
   absl::StatusOr<std::shared_ptr<const Pool>> FindPool(
       absl::string_view pool) const;
@@ -70,7 +82,8 @@ class Engine {
   std::vector<PoolInfo> ListPools() const;
 
   absl::StatusOr<LabelerChange> UpsertLabelers(
-      absl::string_view pool, std::vector<LabelerUpdate> labelers);
+      absl::string_view pool, std::vector<LabelerUpdate> labelers,
+      Request<LabelerChange>* request = nullptr);
   absl::StatusOr<LabelerInfo> GetLabeler(absl::string_view pool,
                                          absl::string_view labeler) const;
   // Labelers from roster row `first_row` on, at most `limit`.
@@ -78,23 +91,29 @@ class Engine {
                                            int64_t first_row,
                                            int32_t limit) const;
   absl::StatusOr<LabelerDeletion> DeleteLabelers(
-      absl::string_view pool, std::vector<std::string> labelers);
+      absl::string_view pool, std::vector<std::string> labelers,
+      Request<LabelerDeletion>* request = nullptr);
 
   // The specification that the pool remembers of a task, nullopt if it knows
   // none of that id: what the labels of an answer mean depends on it.
   absl::StatusOr<std::optional<Task>> FindTask(absl::string_view pool,
                                                absl::string_view task) const;
 
-  absl::StatusOr<AnswerReceipt> ReportAnswers(AnswerReport report);
+  absl::StatusOr<AnswerReceipt> ReportAnswers(
+      AnswerReport report, Request<AnswerReceipt>* request = nullptr);
 
-  absl::StatusOr<Plan> Allocate(const AllocateCall& call);
+  // A plan that claims nothing changes nothing: `request` is then not used.
+  absl::StatusOr<Plan> Allocate(const AllocateCall& call,
+                                Request<Plan>* request = nullptr);
 
   absl::StatusOr<std::vector<LeaseResult>> RenewLeases(
       absl::string_view pool, std::span<const std::string> leases,
-      int64_t lease_micros);
+      int64_t lease_micros,
+      Request<std::vector<LeaseResult>>* request = nullptr);
   absl::StatusOr<std::vector<LeaseResult>> ReleaseLeases(
       absl::string_view pool, std::span<const std::string> leases,
-      ReleaseReason reason);
+      ReleaseReason reason,
+      Request<std::vector<LeaseResult>>* request = nullptr);
   // Ends every lease whose time is over; returns how many. Called every second
   // by the server.
   absl::StatusOr<int64_t> ExpireLeases();

@@ -296,4 +296,8 @@ void PoolState::Fold(const Event&, const LeasesEnded& body) {
   }
 }
 
+void PoolState::Fold(const Event& event, const RequestAnswered& body) {
+  requests_.Add(sequence_, event.unix_micros, body);
+}
+
 }  // namespace allot

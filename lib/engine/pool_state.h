@@ -19,6 +19,7 @@
 #include "lib/engine/load_table.h"
 #include "lib/engine/pool_model.h"
 #include "lib/engine/refit_inputs.h"
+#include "lib/engine/request_table.h"
 #include "lib/engine/task_table.h"
 #include "lib/roster/pool.h"
 #include "lib/roster/roster.h"
@@ -57,6 +58,7 @@ class PoolState {
   const TaskRecord& TaskAt(int32_t ordinal) const {
     return *task_order_[static_cast<size_t>(ordinal)];
   }
+  const RequestTable& requests() const { return requests_; }
   const RefitInputs& refit_inputs() const { return inputs_; }
   int64_t num_answers() const { return num_answers_; }
   int64_t num_leases() const { return static_cast<int64_t>(leases_.size()); }
@@ -87,6 +89,7 @@ class PoolState {
   void Fold(const Event& event, const LeasesGranted& body);
   void Fold(const Event& event, const LeasesRenewed& body);
   void Fold(const Event& event, const LeasesEnded& body);
+  void Fold(const Event& event, const RequestAnswered& body);
 
   void UpsertLabeler(const LabelerUpdate& update);
   void CloseLease(TaskRecord& task, size_t at);
@@ -111,6 +114,7 @@ class PoolState {
   int64_t num_answers_ = 0;
   int64_t leases_granted_ = 0;
   Learner learner_;
+  RequestTable requests_;
   RefitInputs inputs_;
   std::shared_ptr<const PoolModel> model_;
 };

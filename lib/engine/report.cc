@@ -36,9 +36,12 @@ bool HoldsLease(const TaskRecord* task, int32_t labeler) {
 
 }  // namespace
 
-absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(PoolEntry& entry,
-                                                          AnswerReport report) {
+absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(
+    PoolEntry& entry, AnswerReport report, Request<AnswerReceipt>* request) {
   const MutexLock lock(entry.writer);
+  AnswerReceipt receipt;
+  ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+  if (replay) return receipt;
   const int64_t now = NowMicros();
   const Pool& pool = *entry.state.pool();
   const std::shared_ptr<const PoolView> view = entry.View();
@@ -48,6 +51,7 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(PoolEntry& entry,
   absl::flat_hash_map<std::string, const Task*> given;
   std::deque<Task> defaults;  // does not move what `given` points to
   TasksRecorded tasks;
+  bool new_roster = false;
   for (const Task& task : report.tasks) {
     const TaskRecord* record = entry.state.FindTask(task.id);
     given[task.id] = record == nullptr ? &task : &record->spec;
@@ -58,10 +62,10 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(PoolEntry& entry,
           "tasks: gold_label of task \"", task.id, "\" must be in [0, ",
           record->spec.num_classes, "), got ", *task.gold_label));
     }
+    new_roster = new_roster || late_gold;
     if (record == nullptr || late_gold) tasks.tasks.push_back(task);
   }
 
-  AnswerReceipt receipt;
   AnswersRecorded recorded;
   absl::flat_hash_map<std::pair<std::string, int32_t>, int32_t> fresh;
   for (size_t i = 0; i < report.answers.size(); ++i) {
@@ -104,10 +108,13 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(PoolEntry& entry,
     recorded.answers.push_back(std::move(answer));
   }
 
+  new_roster = new_roster || !recorded.answers.empty();
+  receipt.roster_version = new_roster ? 0 : view->roster->version();
   std::vector<EventBody> bodies;
   if (!tasks.tasks.empty()) bodies.push_back(std::move(tasks));
   if (!recorded.answers.empty()) bodies.push_back(std::move(recorded));
-  ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), now));
+  ALLOT_RETURN_IF_ERROR(
+      Commit(entry, std::move(bodies), now, receipt, request));
   receipt.roster_version = entry.View()->roster->version();
   return receipt;
 }

@@ -81,6 +81,7 @@ class SqliteStore final : public Store {
   void Commit(std::span<CommitJob* const> jobs);
   absl::Status RunTransaction(std::span<CommitJob* const> jobs);
   absl::Status RunJobs(std::span<CommitJob* const> jobs);
+  absl::Status ForgetOldResponses();
 
   // How the log stood, to go back to it.
   struct Mark {
@@ -263,7 +264,28 @@ absl::StatusOr<std::vector<LogEnd>> SqliteStore::Ends() {
 absl::Status SqliteStore::SaveCheckpoints(
     std::span<const Checkpoint> checkpoints) {
   MutexLock lock(checkpoint_mutex_);
-  return SaveSqliteCheckpoints(writer_, queue_, checkpoints);
+  ALLOT_RETURN_IF_ERROR(SaveSqliteCheckpoints(writer_, queue_, checkpoints));
+  return ForgetOldResponses();
+}
+
+// Deletes responses that are over a day older than the newest, some at a time.
+// Nobody replays them any more (event.h).
+absl::Status SqliteStore::ForgetOldResponses() {
+  bool more = true;
+  while (more) {
+    const auto delete_some = [&]() -> absl::Status {
+      ALLOT_RETURN_IF_ERROR(writer_.Execute(
+          "DELETE FROM request WHERE row IN "
+          "(SELECT row FROM request ORDER BY row LIMIT 1000) AND unix_micros "
+          "<= "
+          "(SELECT unix_micros FROM event ORDER BY sequence DESC LIMIT 1) - "
+          "86400000000"));
+      more = sqlite3_changes(writer_.get()) > 0;
+      return absl::OkStatus();
+    };
+    ALLOT_RETURN_IF_ERROR(queue_.Submit(delete_some));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Checkpoint>> SqliteStore::LoadCheckpoints() {

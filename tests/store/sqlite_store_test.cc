@@ -98,7 +98,8 @@ TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
   std::unique_ptr<Store> store = Open();
   const absl::Status status = AppendAtEnd(*store, HardEvents()).status();
   ASSERT_TRUE(status.ok()) << status;
-  EXPECT_EQ(Query("SELECT count(*) FROM event"), 18);
+  EXPECT_EQ(Query("SELECT count(*) FROM event"), 21);
+  EXPECT_EQ(Query("SELECT count(*) FROM request"), 2);
   EXPECT_EQ(Query("SELECT count(*) FROM pool"), 2);
   EXPECT_EQ(Query("SELECT count(*) FROM labeler_update"), 3);
   EXPECT_EQ(Query("SELECT count(*) FROM labeler_deletion"), 3);
@@ -400,6 +401,45 @@ TEST_F(SqliteStoreTest, RefusesToBackUpNothingOrOverSomething) {
   Open().reset();
   EXPECT_EQ(BackUpSqlite(path_, path_).code(),
             absl::StatusCode::kAlreadyExists);
+}
+
+TEST_F(SqliteStoreTest, OpensAStoreOfTheFirstVersionAndGoesOn) {
+  std::ifstream file(std::string(ALLOT_TESTS_FOLDER) +
+                     "/store/schema_version_1.sql");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  Execute(text);
+  ASSERT_EQ(Query("PRAGMA user_version"), 1);
+  const int64_t events = Query("SELECT count(*) FROM event");
+  const int64_t answers = Query("SELECT count(*) FROM answer");
+  ASSERT_GT(answers, 0);
+  {
+    std::unique_ptr<Store> store = Open();
+    EXPECT_EQ(static_cast<int64_t>(LoadAll(*store).size()), events);
+    ASSERT_TRUE(store->Append(HardEvents()).ok());
+  }
+  EXPECT_EQ(Query("PRAGMA user_version"), 2);
+  const auto hard = static_cast<int64_t>(HardEvents().size());
+  EXPECT_EQ(static_cast<int64_t>(LoadAll(*Open()).size()), events + hard);
+  EXPECT_EQ(Query("SELECT count(*) FROM answer WHERE pool = 'demo'"), answers);
+}
+
+TEST_F(SqliteStoreTest, ForgetsResponsesOfYesterdayButNotTheirEvents) {
+  constexpr int64_t kHour = 3600LL * 1'000'000;
+  std::unique_ptr<Store> store = Open();
+  std::vector<Event> events;
+  for (int n = 0; n < 48; ++n) {
+    events.push_back(
+        {"p", n * kHour, RequestAnswered{std::to_string(n), 1, "response"}});
+  }
+  ASSERT_TRUE(store->Append(events).ok());
+  ASSERT_TRUE(store->SaveCheckpoints({}).ok());
+  EXPECT_EQ(Query("SELECT count(*) FROM request"), 24);
+  EXPECT_EQ(Query("SELECT min(request) FROM request"), 24);
+  const std::map<int64_t, std::string> kept = LoadAll(*store);
+  ASSERT_EQ(kept.size(), 48u);
+  EXPECT_EQ(kept.at(1), Describe({"p", 0, RequestAnswered{}}));
+  EXPECT_EQ(kept.at(48), Describe(events.back()));
+  EXPECT_EQ(LoadAll(*store, 40).size(), 8u);
 }
 
 TEST(SqliteSchema, MigratesForwardStepByStepKeepingWhatIsThere) {

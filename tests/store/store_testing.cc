@@ -110,6 +110,9 @@ class Text {
   void operator()(const LeasesEnded& e) {
     Add(e.ids).Add(static_cast<int>(e.reason));
   }
+  void operator()(const RequestAnswered& e) {
+    Add(e.id).Add(static_cast<int64_t>(e.fingerprint)).Add(e.response);
+  }
 
   const std::string& text() const { return text_; }
 
@@ -221,6 +224,11 @@ std::vector<Event> HardEvents() {
       {pool, 12, LeasesEnded{{"l1"}, ReleaseReason::kReleased}},
       {pool, 13, LeasesEnded{{"l2", ""}, ReleaseReason::kNotAgainToHer}},
       {pool, 14, LeasesEnded{{}, ReleaseReason::kExpired}},
+      {pool, 15,
+       RequestAnswered{"Allocate:ü\"", ~uint64_t{0},
+                       std::string("nul\0\xff", 5)}},
+      {pool, 15, RequestAnswered{"r", 0, ""}},
+      {pool, 15, RequestAnswered{}},  // forgotten
   };
 }
 
