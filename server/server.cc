@@ -109,7 +109,6 @@ Server::Server(const ServerOptions& options, const Clock* clock, Logger* log)
       log_(*log),
       started_nanos_(clock->MonotonicNanos()),
       metrics_(Version()),
-      requests_(clock, RequestCacheOptions()),
       workers_(clock, {.workers = CountWorkers(options.workers),
                        .queue = options.queue,
                        .express = true}),
@@ -119,7 +118,6 @@ Server::Server(const ServerOptions& options, const Clock* clock, Logger* log)
             .workers = &workers_,
             .admission = &admission_,
             .access = &access_,
-            .requests = &requests_,
             .metrics = &metrics_,
             .log = log,
             .plans = &plans_,
@@ -155,10 +153,21 @@ void Server::AddLiveMetrics() {
         [this] { return workers_.workers(); });
   gauge("allot_workers_busy", "Threads that compute a call right now.",
         [this] { return workers_.running(); });
-  gauge("allot_request_cache_entries", "Responses kept for retries.",
-        [this] { return static_cast<double>(requests_.entries()); });
+  gauge("allot_request_cache_entries", "Responses kept for retries.", [this] {
+    int64_t responses = 0;
+    for (const PoolInfo& pool : ListPools()) {
+      responses += pool.stats.kept_responses;
+    }
+    return static_cast<double>(responses);
+  });
   gauge("allot_request_cache_bytes", "Size of the responses kept for retries.",
-        [this] { return static_cast<double>(requests_.bytes()); });
+        [this] {
+          int64_t bytes = 0;
+          for (const PoolInfo& pool : ListPools()) {
+            bytes += pool.stats.kept_response_bytes;
+          }
+          return static_cast<double>(bytes);
+        });
   gauge("allot_connections", "Connections to the gRPC port.",
         [this] { return listener_ == nullptr ? 0 : listener_->connections(); });
   counter("allot_connections_accepted_total", "Connections taken.", [this] {

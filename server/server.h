@@ -91,7 +91,6 @@ class Server {
   Logger& log_;
   const int64_t started_nanos_;
   Metrics metrics_;
-  RequestCache requests_;
   WorkerPool workers_;
   Admission admission_;
   Access access_;

@@ -84,7 +84,11 @@ void Planner::FindCapacities() {
     const bool usable = ((block.live >> lane) & 1) != 0 &&
                         (input_.allowed.empty() || input_.allowed[row]);
     if (!usable) continue;
-    const int32_t open = input_.loads.Get(row);
+    int32_t open = input_.loads.Get(row);
+    if (input_.taken != nullptr) {
+      const auto taken = input_.taken->find(row);
+      if (taken != input_.taken->end()) open += taken->second;
+    }
     const int32_t room = std::max(block.capacity[lane] - open, 0);
     capacity_[scan_.ColumnOf(row)] = std::min(room, share);
     if (!loads_.empty() && block.capacity[lane] > 0) {
