@@ -46,25 +46,20 @@ absl::Status Engine::Impl::Recover() {
     }
     return *entry;
   };
-  int64_t after = -1;
+  LogPositions known;
   for (const Checkpoint& checkpoint : checkpoints) {
     PoolEntry& entry = entry_of(checkpoint.pool);
     // A checkpoint of another version is no error: the log has it all.
-    if (RestoreCheckpoint(checkpoint.bytes, entry.state).ok()) {
-      ++recovery_.checkpoints_used;
-      entry.checkpoint_sequence = checkpoint.sequence;
-      entry.checkpoint_answers = entry.state.num_answers();
-    }
-    after = after < 0 ? entry.checkpoint_sequence
-                      : std::min(after, entry.checkpoint_sequence);
+    if (!RestoreCheckpoint(checkpoint.bytes, entry.state).ok()) continue;
+    ++recovery_.checkpoints_used;
+    entry.checkpoint_sequence = checkpoint.sequence;
+    entry.checkpoint_answers = entry.state.num_answers();
+    known[checkpoint.pool] = checkpoint.sequence;
   }
-  ALLOT_RETURN_IF_ERROR(store_.Load(
-      std::max<int64_t>(after, 0), [&](int64_t sequence, Event&& event) {
-        PoolEntry& entry = entry_of(event.pool);
-        if (sequence > entry.checkpoint_sequence) {
-          entry.state.Apply(sequence, event);
-          ++recovery_.events_replayed;
-        }
+  ALLOT_RETURN_IF_ERROR(
+      store_.LoadAll(known, [&](int64_t sequence, Event&& event) {
+        entry_of(event.pool).state.Apply(sequence, event);
+        ++recovery_.events_replayed;
         return absl::OkStatus();
       }));
   for (const auto& [id, entry] : pools_) {

@@ -63,7 +63,8 @@ struct PoolEntry {
     for (EventBody& body : bodies) {
       events.push_back({id, now_micros, std::move(body)});
     }
-    const absl::StatusOr<int64_t> last = store.Append(events);
+    const absl::StatusOr<int64_t> last =
+        store.Append(id, state.sequence(), events);
     if (!last.ok()) return last.status();
     {
       const std::unique_lock<std::shared_mutex> lock(state_mutex);

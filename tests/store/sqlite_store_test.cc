@@ -90,13 +90,13 @@ TEST_F(SqliteStoreTest, RefusesASecondOpenerAndNamesTheFirst) {
 
 TEST_F(SqliteStoreTest, LetsForeignReadersQueryWhileInUse) {
   std::unique_ptr<Store> store = Open();
-  ASSERT_TRUE(store->Append(One(0, 6)).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, One(0, 6)).ok());
   EXPECT_EQ(Query("SELECT count(*) FROM answer WHERE pool = 'p'"), 6);
 }
 
 TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
   std::unique_ptr<Store> store = Open();
-  const absl::Status status = store->Append(HardEvents()).status();
+  const absl::Status status = AppendAtEnd(*store, HardEvents()).status();
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(Query("SELECT count(*) FROM event"), 21);
   EXPECT_EQ(Query("SELECT count(*) FROM request"), 2);
@@ -115,7 +115,7 @@ TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
 
 TEST_F(SqliteStoreTest, AnswersEveryQueryOfItsDocumentation) {
   std::unique_ptr<Store> store = Open();
-  ASSERT_TRUE(store->Append(HardEvents()).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, HardEvents()).ok());
   std::ifstream file(std::string(ALLOT_DOCS_FOLDER) + "/store.md");
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   const std::string fence = "```sql\n";
@@ -173,7 +173,7 @@ TEST_F(SqliteStoreTest, NamesADamagedFile) {
     std::unique_ptr<Store> store = Open();
     std::vector<Event> events;
     for (int i = 0; i < 40; ++i) events.push_back(AnswersEvent(i, 60));
-    ASSERT_TRUE(store->Append(events).ok());
+    ASSERT_TRUE(AppendAtEnd(*store, events).ok());
   }
   std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
   for (const int page : {5, 6, 7, 8, 9, 10}) {
@@ -189,14 +189,14 @@ TEST_F(SqliteStoreTest, NoticesDamageWhileLoadingWhenItWasNotCheckedForAtOpen) {
     std::unique_ptr<Store> store = Open();
     std::vector<Event> events;
     for (int i = 0; i < 40; ++i) events.push_back(AnswersEvent(i, 60));
-    ASSERT_TRUE(store->Append(events).ok());
+    ASSERT_TRUE(AppendAtEnd(*store, events).ok());
   }
   Execute("DELETE FROM answer WHERE row = 100");
   SqliteOptions unchecked;
   unchecked.check_up_to_bytes = 0;
   std::unique_ptr<Store> store = Open(unchecked);
   const absl::Status status =
-      store->Load(0, [](int64_t, Event&&) { return absl::OkStatus(); });
+      store->LoadAll({}, [](int64_t, Event&&) { return absl::OkStatus(); });
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("event 2 should have 60 rows in table answer, found "
@@ -205,10 +205,10 @@ TEST_F(SqliteStoreTest, NoticesDamageWhileLoadingWhenItWasNotCheckedForAtOpen) {
 
 TEST_F(SqliteStoreTest, NoticesARowWithoutAnEvent) {
   std::unique_ptr<Store> store = Open();
-  ASSERT_TRUE(store->Append(One(0)).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, One(0)).ok());
   Execute("INSERT INTO lease VALUES (1, 7, 'p', 'l', 't', 'x', 0)");
   const absl::Status status =
-      store->Load(0, [](int64_t, Event&&) { return absl::OkStatus(); });
+      store->LoadAll({}, [](int64_t, Event&&) { return absl::OkStatus(); });
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
 }
 
@@ -224,29 +224,25 @@ TEST_F(SqliteStoreTest, RefusesNumbersThatSqliteWouldChange) {
   std::vector<Event> events = One(0);
   std::get<AnswersRecorded>(events[0].body).answers[0].handling_seconds =
       std::nan("");
-  EXPECT_EQ(store->Append(events).status().code(),
+  EXPECT_EQ(AppendAtEnd(*store, events).status().code(),
             absl::StatusCode::kInvalidArgument);
   Task task;
   task.prior = {0.5, INFINITY};
-  EXPECT_EQ(store->Append(std::vector<Event>{{"p", 0, TasksRecorded{{task}}}})
-                .status()
-                .code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      AppendAtEnd(*store, {{"p", 0, TasksRecorded{{task}}}}).status().code(),
+      absl::StatusCode::kInvalidArgument);
   Pool pool;
   pool.learning.drift_per_day = INFINITY;
-  EXPECT_EQ(store->Append(std::vector<Event>{{"p", 0, PoolUpserted{pool}}})
-                .status()
-                .code(),
+  EXPECT_EQ(AppendAtEnd(*store, {{"p", 0, PoolUpserted{pool}}}).status().code(),
             absl::StatusCode::kInvalidArgument);
   LabelerUpdate update;
   update.qualifications = {"\xff not UTF-8"};
-  EXPECT_EQ(
-      store->Append(std::vector<Event>{{"p", 0, LabelersUpserted{{update}}}})
-          .status()
-          .code(),
-      absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(AppendAtEnd(*store, {{"p", 0, LabelersUpserted{{update}}}})
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
   // And none of that is in the way of the next one.
-  EXPECT_EQ(*store->Append(One(0)), 1);
+  EXPECT_EQ(*AppendAtEnd(*store, One(0)), 1);
   EXPECT_EQ(LoadAll(*store).size(), 1u);
 }
 
@@ -257,7 +253,7 @@ TEST_F(SqliteStoreTest, AnswersThatTheDiskIsFullKeepsServingReadsAndRecovers) {
   int accepted = 0;
   absl::Status status;
   while (status.ok()) {
-    status = store->Append(One(accepted, 64)).status();
+    status = AppendAtEnd(*store, One(accepted, 64)).status();
     if (status.ok()) ++accepted;
     ASSERT_LT(accepted, 1000);
   }
@@ -275,7 +271,7 @@ TEST_F(SqliteStoreTest, AnswersThatTheDiskIsFullKeepsServingReadsAndRecovers) {
   // Somebody made room.
   store = Open();
   EXPECT_EQ(LoadAll(*store), kept);
-  EXPECT_EQ(*store->Append(One(accepted, 64)), accepted + 1);
+  EXPECT_EQ(*AppendAtEnd(*store, One(accepted, 64)), accepted + 1);
 }
 
 TEST_F(SqliteStoreTest, TellsEachThreadOfAFullDiskWhatBecameOfItsOwnBatch) {
@@ -289,7 +285,7 @@ TEST_F(SqliteStoreTest, TellsEachThreadOfAFullDiskWhatBecameOfItsOwnBatch) {
       for (int b = 0; b < 60; ++b) {
         // Small ones still fit when large ones no longer do.
         const std::vector<Event> batch = One(t * 1000 + b, b % 2 ? 1 : 64);
-        const absl::StatusOr<int64_t> last = store->Append(batch);
+        const absl::StatusOr<int64_t> last = AppendAtEnd(*store, batch);
         if (last.ok()) {
           accepted[t][*last] = Describe(batch[0]);
         } else {
@@ -312,7 +308,7 @@ TEST_F(SqliteStoreTest, RecordsASmallBatchBesideOneThatFindsTheDiskFull) {
   SqliteOptions small;
   small.max_bytes = 200'000;
   std::unique_ptr<Store> store = Open(small);
-  ASSERT_TRUE(store->Append(One(0, 600)).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, One(0, 600)).ok());
   // While somebody else writes, the first append waits and the other two
   // gather behind it: they share a commit.
   absl::StatusOr<SqliteConnection> other = SqliteConnection::Open(
@@ -323,7 +319,7 @@ TEST_F(SqliteStoreTest, RecordsASmallBatchBesideOneThatFindsTheDiskFull) {
   for (const int t : {0, 1, 2}) {
     threads.emplace_back([&, t] {
       const std::vector<Event> batch = One(t + 1, t == 1 ? 5000 : 1);
-      statuses[t] = store->Append(batch).status();
+      statuses[t] = AppendAtEnd(*store, batch).status();
     });
     absl::SleepFor(absl::Milliseconds(30));
   }
@@ -342,11 +338,11 @@ TEST_F(SqliteStoreTest, IsUnavailableWhileAnotherProcessWrites) {
   absl::StatusOr<SqliteConnection> other = SqliteConnection::Open(
       path_, SqliteMode::kReadWrite, absl::ZeroDuration());
   ASSERT_TRUE(other->Execute("BEGIN IMMEDIATE").ok());
-  EXPECT_EQ(store->Append(One(0)).status().code(),
+  EXPECT_EQ(AppendAtEnd(*store, One(0)).status().code(),
             absl::StatusCode::kUnavailable);
   EXPECT_TRUE(LoadAll(*store).empty());
   ASSERT_TRUE(other->Execute("ROLLBACK").ok());
-  EXPECT_EQ(*store->Append(One(0)), 1);
+  EXPECT_EQ(*AppendAtEnd(*store, One(0)), 1);
 }
 
 TEST_F(SqliteStoreTest, KeepsTheWriteAheadLogShortWhileSavingCheckpoints) {
@@ -387,12 +383,12 @@ TEST_F(SqliteStoreTest, KeepsTheOldCheckpointsWhenASaveFailsHalfWay) {
 
 TEST_F(SqliteStoreTest, BacksUpWhileInUse) {
   std::unique_ptr<Store> store = Open();
-  ASSERT_TRUE(store->Append(HardEvents()).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, HardEvents()).ok());
   const std::string copy = folder_.File("copy.db");
   const absl::Status status = BackUpSqlite(path_, copy);
   ASSERT_TRUE(status.ok()) << status;
   const std::map<int64_t, std::string> saved = LoadAll(*store);
-  ASSERT_TRUE(store->Append(One(0)).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, One(0)).ok());
   absl::StatusOr<std::unique_ptr<Store>> restored = OpenSqlite(copy);
   ASSERT_TRUE(restored.ok()) << restored.status();
   EXPECT_EQ(LoadAll(**restored), saved);
