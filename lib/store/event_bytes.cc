@@ -269,6 +269,12 @@ bool Walk(A& a, LeasesEnded& body) {
   return true;
 }
 
+template <typename A>
+bool Walk(A& a, RequestAnswered& body) {
+  auto& [id, fingerprint, response] = body;
+  return Walk(a, id) && Walk(a, fingerprint) && Walk(a, response);
+}
+
 template <typename A, typename T>
 bool Walk(A& a, std::vector<T>& items) {
   uint64_t size = items.size();

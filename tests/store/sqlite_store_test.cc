@@ -415,7 +415,7 @@ TEST_F(SqliteStoreTest, OpensAStoreOfTheFirstVersionAndGoesOn) {
   {
     std::unique_ptr<Store> store = Open();
     EXPECT_EQ(static_cast<int64_t>(LoadAll(*store).size()), events);
-    ASSERT_TRUE(store->Append(HardEvents()).ok());
+    ASSERT_TRUE(AppendAtEnd(*store, HardEvents()).ok());
   }
   EXPECT_EQ(Query("PRAGMA user_version"), 2);
   const auto hard = static_cast<int64_t>(HardEvents().size());
@@ -431,7 +431,7 @@ TEST_F(SqliteStoreTest, ForgetsResponsesOfYesterdayButNotTheirEvents) {
     events.push_back(
         {"p", n * kHour, RequestAnswered{std::to_string(n), 1, "response"}});
   }
-  ASSERT_TRUE(store->Append(events).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, events).ok());
   ASSERT_TRUE(store->SaveCheckpoints({}).ok());
   EXPECT_EQ(Query("SELECT count(*) FROM request"), 24);
   EXPECT_EQ(Query("SELECT min(request) FROM request"), 24);
