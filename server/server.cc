@@ -124,6 +124,11 @@ absl::Status Server::StartHttp() {
 absl::Status Server::OpenEngine() {
   const int64_t start = clock_.MonotonicNanos();
   ALLOT_ASSIGN_OR_RETURN(store_, OpenStore(options_.store));
+  if (store_->read_only()) {
+    log_.Log(Severity::kWarning,
+             "the store is read-only: calls that change anything are refused",
+             {{"store", options_.store}});
+  }
   metered_ = std::make_unique<MeteredStore>(store_.get(), &clock_, &metrics_);
   ALLOT_ASSIGN_OR_RETURN(
       engine_, Engine::Open(metered_.get(), &clock_, EngineOptions()));
