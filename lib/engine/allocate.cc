@@ -99,6 +99,7 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
   const std::shared_lock<std::shared_mutex> lock(entry.state_mutex);
   Batch batch;
   batch.view = entry.View();
+  batch.loads = entry.state.shared_loads();
   const Roster& roster = *batch.view->roster;
   if (!call.labelers.empty()) {
     batch.allowed.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
@@ -183,7 +184,7 @@ absl::StatusOr<Engine::Impl::PlannedBatch> Engine::Impl::PlanBatch(
       MakePlan({.call = call,
                 .tasks = planned.batch.tasks,
                 .roster = *planned.batch.view->roster,
-                .loads = entry.state.loads(),
+                .loads = *planned.batch.loads,
                 .allowed = planned.batch.allowed,
                 .clock = clock_,
                 .threads = options_.solver_threads,
@@ -194,58 +195,73 @@ absl::StatusOr<Engine::Impl::PlannedBatch> Engine::Impl::PlanBatch(
 absl::StatusOr<Plan> Engine::Impl::Allocate(PoolEntry& entry,
                                             const AllocateCall& call,
                                             Request<Plan>* request) {
-  ALLOT_ASSIGN_OR_RETURN(PlannedBatch planned, PlanBatch(entry, call, nullptr));
-  int64_t resolve_nanos = planned.resolve_nanos;
+  ALLOT_ASSIGN_OR_RETURN(PlannedBatch planned, Fresh(entry, [&] {
+                           return PlanBatch(entry, call, nullptr);
+                         }));
   if (!call.lease_micros || call.dry_run) {
-    planned.draft.plan.resolve_nanos = resolve_nanos;
+    planned.draft.plan.resolve_nanos = planned.resolve_nanos;
     return std::move(planned.draft.plan);
   }
   int32_t claims_lost = 0;
   for (int fresh_plans = 1;; ++fresh_plans) {
-    const int64_t start = clock_.MonotonicNanos();
-    {
-      const MutexLock lock(entry.writer);
-      ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
-      if (replay) return Plan();
-      const int64_t now = NowMicros();
-      ALLOT_RETURN_IF_ERROR(Expire(entry, now));
-      PendingClaims pending;
-      const auto claims = Claim(entry, call, planned.draft, now, pending);
-      const auto lost = static_cast<size_t>(
-          std::count(claims.begin(), claims.end(), std::nullopt));
-      claims_lost += static_cast<int32_t>(lost);
-      if (lost * 2 <= claims.size() || fresh_plans == kMostFreshPlans) {
-        Plan plan = std::move(planned.draft.plan);
-        KeepClaimed(claims, plan);
-        int64_t planned_nanos = 0;
-        if (lost > 0) {
-          const int64_t replan = clock_.MonotonicNanos();
-          ALLOT_RETURN_IF_ERROR(
-              FillLost(entry, call, TasksThatLost(claims, planned.draft.rows),
-                       now, pending, plan));
-          Recount(planned.batch.tasks, plan);
-          planned_nanos = clock_.MonotonicNanos() - replan;
-        }
-        plan.claims_lost = claims_lost;
-        plan.resolve_nanos += resolve_nanos;
-        plan.claim_nanos = clock_.MonotonicNanos() - start - planned_nanos;
-        std::vector<EventBody> bodies;
-        if (!pending.tasks.tasks.empty()) {
-          bodies.push_back(std::move(pending.tasks));
-        }
-        if (!pending.granted.leases.empty()) {
-          bodies.push_back(std::move(pending.granted));
-        }
-        ALLOT_RETURN_IF_ERROR(
-            Commit(entry, std::move(bodies), now, plan, request));
-        plan.claim_nanos = clock_.MonotonicNanos() - start - planned_nanos;
-        return plan;
-      }
-    }
+    ClaimAttempt attempt{.start_nanos = clock_.MonotonicNanos(),
+                         .claims_lost_before = claims_lost,
+                         .last = fresh_plans == kMostFreshPlans};
+    ALLOT_ASSIGN_OR_RETURN(std::optional<Plan> plan, Change(entry, [&] {
+                             return ClaimPlan(entry, call, planned, attempt,
+                                              request);
+                           }));
+    if (plan) return *std::move(plan);
     // Others were much faster: what there is to choose from has changed.
+    claims_lost += attempt.claims_lost;
+    const int64_t resolved_before = planned.resolve_nanos;
     ALLOT_ASSIGN_OR_RETURN(planned, PlanBatch(entry, call, nullptr));
-    resolve_nanos += planned.resolve_nanos;
+    planned.resolve_nanos += resolved_before;
   }
+}
+
+absl::StatusOr<std::optional<Plan>> Engine::Impl::ClaimPlan(
+    PoolEntry& entry, const AllocateCall& call, PlannedBatch& planned,
+    ClaimAttempt& attempt, Request<Plan>* request) {
+  ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+  if (replay) return Plan();
+  const int64_t now = NowMicros();
+  ALLOT_RETURN_IF_ERROR(Expire(entry, now));
+  PendingClaims pending;
+  const auto claims = Claim(entry, call, planned.draft, now, pending);
+  const auto lost = static_cast<size_t>(
+      std::count(claims.begin(), claims.end(), std::nullopt));
+  attempt.claims_lost = static_cast<int32_t>(lost);
+  if (lost * 2 > claims.size() && !attempt.last) return std::nullopt;
+  // Claimed again if another replica is faster: the draft must stay.
+  Plan plan =
+      store_.shared() ? planned.draft.plan : std::move(planned.draft.plan);
+  KeepClaimed(claims, plan);
+  int64_t planned_nanos = 0;
+  if (lost > 0) {
+    const int64_t replan = clock_.MonotonicNanos();
+    ALLOT_RETURN_IF_ERROR(FillLost(entry, call,
+                                   TasksThatLost(claims, planned.draft.rows),
+                                   now, pending, plan));
+    Recount(planned.batch.tasks, plan);
+    planned_nanos = clock_.MonotonicNanos() - replan;
+  }
+  const auto claim_nanos = [&] {
+    return clock_.MonotonicNanos() - attempt.start_nanos - planned_nanos;
+  };
+  plan.claims_lost = attempt.claims_lost_before + attempt.claims_lost;
+  plan.resolve_nanos += planned.resolve_nanos;
+  plan.claim_nanos = claim_nanos();
+  std::vector<EventBody> bodies;
+  if (!pending.tasks.tasks.empty()) bodies.push_back(std::move(pending.tasks));
+  if (!pending.granted.leases.empty()) {
+    bodies.push_back(std::move(pending.granted));
+  }
+  if (!bodies.empty() || request != nullptr) {
+    ALLOT_RETURN_IF_ERROR(Commit(entry, std::move(bodies), now, plan, request));
+  }
+  plan.claim_nanos = claim_nanos();
+  return plan;
 }
 
 absl::Status Engine::Impl::FillLost(PoolEntry& entry, const AllocateCall& call,

@@ -36,7 +36,7 @@ struct CheckpointAccess {
 
 namespace {
 
-constexpr uint64_t kMagic = 0x33'30'74'6f'6c'6c'61;  // "allot03"
+constexpr uint64_t kMagic = 0x34'30'74'6f'6c'6c'61;  // "allot04"
 
 uint32_t Checksum(absl::string_view bytes) {
   return static_cast<uint32_t>(
@@ -317,9 +317,10 @@ bool CheckpointAccess::Walk(Archive& a, PoolState& state) {
   if (!a(magic) || magic != kMagic) return false;
   Pool pool;
   if constexpr (!Archive::kReading) pool = *state.pool_;
-  if (!(a(state.sequence_) && a(state.num_answers_) &&
-        a(state.leases_granted_) && a(state.next_estimate_) &&
-        allot::Walk(a, pool) && WalkStart(a, state.newcomer_prior_))) {
+  if (!(a(state.sequence_) && a(state.latest_unix_micros_) &&
+        a(state.num_answers_) && a(state.leases_granted_) &&
+        a(state.next_estimate_) && allot::Walk(a, pool) &&
+        WalkStart(a, state.newcomer_prior_))) {
     return false;
   }
   if constexpr (Archive::kReading) {
@@ -339,7 +340,6 @@ void CheckpointAccess::Restore(PoolState& state) {
   for (const auto& [id, task] : state.tasks_) {
     for (const OpenLease& lease : task->leases) {
       state.leases_[lease.id] = task.get();
-      state.expiries_.insert({lease.expires_unix_micros, lease.id});
       state.loads_->Add(lease.labeler, 1);
     }
   }

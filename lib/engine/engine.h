@@ -11,6 +11,12 @@
 //          kFailedPrecondition from the store pass through, and then nothing
 //          was changed. kInvalidArgument "request_id: was used before ..." for
 //          an id that belongs to another request.
+// Replicas Several engines, in as many processes, may use a store that is
+//          shared(). Each decides on its own fold of the log, and the store
+//          takes a decision only while that fold is up to date; else the engine
+//          catches up and decides again, within the call. kUnavailable then
+//          leaves open whether something was changed: a retry, with the same
+//          request id where that matters, finds out.
 // Retries  A method that changes something takes a Request (request.h), null
 //          for none.
 #ifndef ALLOT_LIB_ENGINE_ENGINE_H_
@@ -37,10 +43,22 @@ struct EngineOptions {
   // Answers between two checkpoints of a pool; a restart replays at most about
   // this many.
   int64_t checkpoint_answers = 200'000;
+  // The same for events of any kind: leases come and go without answers.
+  int64_t checkpoint_events = 200'000;
   // Threads that one large plan may use.
   int solver_threads = 1;
   // Threads that one re-fit may use.
   int refit_threads = 1;
+};
+
+// How one of several replicas stands to the log they share. All 0 where the
+// store is not shared.
+struct ReplicaStats {
+  int64_t lag_events = 0;    // in the log and not here, when last looked
+  int64_t folded = 0;        // events of others, so far
+  int64_t conflicts = 0;     // decisions that another replica was faster than
+  int64_t lost = 0;          // events that were in the log and are not any more
+  int64_t looked_nanos = 0;  // Clock::MonotonicNanos() of the last good look
 };
 
 // How the state came back at start.
@@ -132,12 +150,21 @@ class Engine {
   // fitted. Called over and over by a thread of the server.
   absl::StatusOr<int64_t> RefitDue();
 
+  // In a shared store: folds what other replicas appended, to all pools or to
+  // one, and finds their new pools. Called over and over by a thread of the
+  // server; calls that change something do it by themselves where they must.
+  // kDataLoss: the store lost events it had acknowledged; what it has left was
+  // folded anew, if there is anything.
+  absl::Status CatchUp();
+  absl::Status CatchUp(absl::string_view pool);
+  ReplicaStats replica_stats() const;
+
   // Writes a checkpoint of each pool that moved on since its last one: at
   // shutdown, so that the next start has nothing to replay. A pool's changes
   // wait meanwhile, its readers do not.
   absl::Status SaveCheckpoints();
-  // The same for pools that learned EngineOptions::checkpoint_answers since
-  // then. Called every second by the server.
+  // The same for pools that learned EngineOptions::checkpoint_answers, or
+  // folded checkpoint_events, since then. Called every second by the server.
   absl::Status SaveDueCheckpoints();
 
  private:

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leases: claims that end by an answer, by release or by time. Exactly k:
 // claims of one pool are decided one after another, on a state that nobody else
-// moves.
+// moves, or the store refuses them (store.h).
+//
+// A lease lasts for as long as it was granted for, from the moment a replica
+// folds it, on that replica's steady clock: wall clocks, which jump and differ,
+// are never compared. The first replica to see it end says so in the log.
 #include <algorithm>
 #include <utility>
 
@@ -12,12 +16,13 @@
 
 namespace allot {
 
-int64_t Engine::Impl::CollectExpired(const PoolEntry& entry, int64_t now,
+int64_t Engine::Impl::CollectExpired(const PoolEntry& entry,
                                      std::vector<EventBody>& bodies) const {
+  const int64_t here = HereMicros();
   LeasesEnded expired;
   expired.reason = ReleaseReason::kExpired;
-  for (const auto& [expires, id] : entry.state.expiries()) {
-    if (expires > now) break;
+  for (const auto& [ends, id] : entry.state.expiries()) {
+    if (ends > here) break;
     expired.ids.push_back(id);
   }
   const auto count = static_cast<int64_t>(expired.ids.size());
@@ -26,18 +31,20 @@ int64_t Engine::Impl::CollectExpired(const PoolEntry& entry, int64_t now,
 }
 
 absl::StatusOr<int64_t> Engine::Impl::ExpireLeases(PoolEntry& entry) {
-  const MutexLock lock(entry.writer);
-  const int64_t now = NowMicros();
-  std::vector<EventBody> bodies;
-  const int64_t ended = CollectExpired(entry, now, bodies);
-  ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), now));
-  return ended;
+  // Every replica does; the log takes it from one.
+  return Change(entry, [&]() -> absl::StatusOr<int64_t> {
+    std::vector<EventBody> bodies;
+    const int64_t ended = CollectExpired(entry, bodies);
+    ALLOT_RETURN_IF_ERROR(
+        entry.Commit(store_, std::move(bodies), NowMicros(), HereMicros()));
+    return ended;
+  });
 }
 
 absl::Status Engine::Impl::Expire(PoolEntry& entry, int64_t now) {
   std::vector<EventBody> expired;
-  CollectExpired(entry, now, expired);
-  return entry.Commit(store_, std::move(expired), now);
+  CollectExpired(entry, expired);
+  return entry.Commit(store_, std::move(expired), now, HereMicros());
 }
 
 std::vector<std::optional<Lease>> Engine::Impl::Claim(
@@ -81,47 +88,49 @@ std::vector<std::optional<Lease>> Engine::Impl::Claim(
 absl::StatusOr<std::vector<LeaseResult>> Engine::Impl::RenewLeases(
     PoolEntry& entry, std::span<const std::string> ids, int64_t lease_micros,
     Request<std::vector<LeaseResult>>* request) {
-  const MutexLock lock(entry.writer);
-  std::vector<LeaseResult> results;
-  ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
-  if (replay) return results;
-  const int64_t now = NowMicros();
-  ALLOT_RETURN_IF_ERROR(Expire(entry, now));
-  LeasesRenewed renewed;
-  renewed.expires_unix_micros = now + lease_micros;
-  for (const std::string& id : ids) {
-    const bool open = entry.state.FindLease(id) != nullptr;
-    results.push_back({open, open ? renewed.expires_unix_micros : 0});
-    if (open) renewed.ids.push_back(id);
-  }
-  std::vector<EventBody> bodies;
-  if (!renewed.ids.empty()) bodies.push_back(std::move(renewed));
-  ALLOT_RETURN_IF_ERROR(
-      Commit(entry, std::move(bodies), now, results, request));
-  return results;
+  return Change(entry, [&]() -> absl::StatusOr<std::vector<LeaseResult>> {
+    std::vector<LeaseResult> results;
+    ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+    if (replay) return results;
+    const int64_t now = NowMicros();
+    ALLOT_RETURN_IF_ERROR(Expire(entry, now));
+    LeasesRenewed renewed;
+    renewed.expires_unix_micros = now + lease_micros;
+    for (const std::string& id : ids) {
+      const bool open = entry.state.FindLease(id) != nullptr;
+      results.push_back({open, open ? renewed.expires_unix_micros : 0});
+      if (open) renewed.ids.push_back(id);
+    }
+    std::vector<EventBody> bodies;
+    if (!renewed.ids.empty()) bodies.push_back(std::move(renewed));
+    ALLOT_RETURN_IF_ERROR(
+        Commit(entry, std::move(bodies), now, results, request));
+    return results;
+  });
 }
 
 absl::StatusOr<std::vector<LeaseResult>> Engine::Impl::ReleaseLeases(
     PoolEntry& entry, std::span<const std::string> ids, ReleaseReason reason,
     Request<std::vector<LeaseResult>>* request) {
-  const MutexLock lock(entry.writer);
-  std::vector<LeaseResult> results;
-  ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
-  if (replay) return results;
-  LeasesEnded ended;
-  ended.reason = reason;
-  absl::flat_hash_set<std::string> seen;
-  for (const std::string& id : ids) {
-    const bool open =
-        entry.state.FindLease(id) != nullptr && seen.insert(id).second;
-    results.push_back({open, 0});
-    if (open) ended.ids.push_back(id);
-  }
-  std::vector<EventBody> bodies;
-  if (!ended.ids.empty()) bodies.push_back(std::move(ended));
-  ALLOT_RETURN_IF_ERROR(
-      Commit(entry, std::move(bodies), NowMicros(), results, request));
-  return results;
+  return Change(entry, [&]() -> absl::StatusOr<std::vector<LeaseResult>> {
+    std::vector<LeaseResult> results;
+    ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+    if (replay) return results;
+    LeasesEnded ended;
+    ended.reason = reason;
+    absl::flat_hash_set<std::string> seen;
+    for (const std::string& id : ids) {
+      const bool open =
+          entry.state.FindLease(id) != nullptr && seen.insert(id).second;
+      results.push_back({open, 0});
+      if (open) ended.ids.push_back(id);
+    }
+    std::vector<EventBody> bodies;
+    if (!ended.ids.empty()) bodies.push_back(std::move(ended));
+    ALLOT_RETURN_IF_ERROR(
+        Commit(entry, std::move(bodies), NowMicros(), results, request));
+    return results;
+  });
 }
 
 }  // namespace allot

@@ -33,8 +33,13 @@ class PoolState {
   PoolState() : editor_(Roster()) {}
 
   // Folds one event. The writer has checked it against this state: labelers
-  // and leases that it names exist, pairs are new.
-  void Apply(int64_t sequence, const Event& event);
+  // and leases that it names exist, pairs are new. `here_micros` is now on this
+  // process's steady clock: leases last from here on for as long as they were
+  // granted for, whatever anybody's wall clock says.
+  void Apply(int64_t sequence, const Event& event, int64_t here_micros);
+  // After a restart: leases last for what was left of them at `unix_micros`, or
+  // at the log's latest event if that is later.
+  void RestartLeases(int64_t unix_micros, int64_t here_micros);
 
   const std::shared_ptr<const Pool>& pool() const { return pool_; }
   // Of the last event folded.
@@ -47,6 +52,8 @@ class PoolState {
   // The task a lease is on, or null if there is no such open lease.
   const TaskRecord* FindLease(absl::string_view id) const;
   const LoadTable& loads() const { return *loads_; }
+  // For readers who outlast the state.
+  std::shared_ptr<const LoadTable> shared_loads() const { return loads_; }
   // Null while the pool has no fitted model. Not folded: it follows from the
   // last cut of refit_inputs(), and is set when it has been fitted.
   const std::shared_ptr<const PoolModel>& model() const { return model_; }
@@ -64,7 +71,7 @@ class PoolState {
   int64_t num_leases() const { return static_cast<int64_t>(leases_.size()); }
   // Number of leases ever granted: names the next one, and fences it.
   int64_t leases_granted() const { return leases_granted_; }
-  // Open leases by time of expiry.
+  // Open leases by OpenLease::ends_here_micros.
   const std::set<std::pair<int64_t, std::string>>& expiries() const {
     return expiries_;
   }
@@ -99,7 +106,11 @@ class PoolState {
   // Empirical Bayes over all labelers who have answered. O(labelers * D).
   void EstimatePrior();
 
+  void SetEnd(OpenLease& lease, int64_t ends_here_micros);
+
   int64_t sequence_ = 0;
+  int64_t latest_unix_micros_ = 0;  // of the events folded
+  int64_t here_micros_ = 0;         // while one is folded
   std::shared_ptr<const Pool> pool_;
   std::shared_ptr<const Roster> published_ = std::make_shared<const Roster>();
   bool changed_ = false;
@@ -108,7 +119,7 @@ class PoolState {
   std::vector<TaskRecord*> task_order_;  // by ordinal
   absl::flat_hash_map<std::string, TaskRecord*> leases_;
   std::set<std::pair<int64_t, std::string>> expiries_;
-  std::unique_ptr<LoadTable> loads_ = std::make_unique<LoadTable>();
+  std::shared_ptr<LoadTable> loads_ = std::make_shared<LoadTable>();
   std::shared_ptr<const std::vector<SkillBelief>> newcomer_prior_;
   int64_t next_estimate_ = 0;  // at this many answers
   int64_t num_answers_ = 0;

@@ -38,7 +38,11 @@ bool HoldsLease(const TaskRecord* task, int32_t labeler) {
 
 absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(
     PoolEntry& entry, AnswerReport report, Request<AnswerReceipt>* request) {
-  const MutexLock lock(entry.writer);
+  return Change(entry, [&] { return DecideAnswers(entry, report, request); });
+}
+
+absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
+    PoolEntry& entry, AnswerReport& report, Request<AnswerReceipt>* request) {
   AnswerReceipt receipt;
   ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
   if (replay) return receipt;
@@ -104,8 +108,14 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(
     const bool late = named_lease && !HoldsLease(record, *labeler);
     receipt.outcomes.push_back(late ? AnswerOutcome::kRecordedLate
                                     : AnswerOutcome::kRecorded);
-    if (answer.answered_unix_micros == 0) answer.answered_unix_micros = now;
-    recorded.answers.push_back(std::move(answer));
+    // Decided again if another replica is faster: the report must stay.
+    if (store_.shared()) {
+      recorded.answers.push_back(answer);
+    } else {
+      recorded.answers.push_back(std::move(answer));
+    }
+    int64_t& answered = recorded.answers.back().answered_unix_micros;
+    if (answered == 0) answered = now;
   }
 
   new_roster = new_roster || !recorded.answers.empty();

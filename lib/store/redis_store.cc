@@ -88,7 +88,8 @@ class RedisStore final : public Store {
   Keys KeysOf(absl::string_view pool) const;
   std::string AppendSeenAt(absl::string_view pool, int64_t sequence);
   void See(absl::string_view pool, int64_t sequence, absl::string_view append);
-  absl::Status Lost(absl::string_view pool, int64_t known, int64_t end) const;
+  // Forgets what was seen of the log, so that it can be read anew.
+  absl::Status Lost(absl::string_view pool, int64_t known, int64_t end);
   // Puts the pool into the index of pools.
   absl::Status Enter(absl::string_view pool);
   absl::StatusOr<std::vector<std::string>> PoolIds();
@@ -130,7 +131,12 @@ void RedisStore::See(absl::string_view pool, int64_t sequence,
 }
 
 absl::Status RedisStore::Lost(absl::string_view pool, int64_t known,
-                              int64_t end) const {
+                              int64_t end) {
+  {
+    MutexLock lock(mutex_);
+    const auto found = seen_.find(pool);
+    if (found != seen_.end()) seen_.erase(found);
+  }
   return absl::DataLossError(absl::StrCat(
       "redis lost events of pool \"", pool,
       "\" that it had acknowledged: event ", known,

@@ -26,6 +26,11 @@ class SqliteReadOnlyStore final : public Store {
       : path_(std::move(path)), mode_(mode), busy_timeout_(busy_timeout) {}
 
   bool read_only() const override { return true; }
+  std::vector<std::string> warnings() const override {
+    return {absl::StrCat("sqlite:", path_,
+                         " is read-only here: calls that change anything are "
+                         "refused")};
+  }
 
   absl::StatusOr<int64_t> Append(absl::string_view, int64_t,
                                  std::span<const Event>) override {
