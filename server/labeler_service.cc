@@ -91,13 +91,22 @@ absl::Status Report(const ServerCore& core,
       Once<AnswerReceipt>(
           core, request.pool_id(), request, response,
           [&](Request<AnswerReceipt>* once) -> absl::StatusOr<AnswerReceipt> {
+            // What labels mean depends on the task, and that may have become
+            // known at another replica a moment ago.
+            bool looked = false;
+            const auto classes_of = [&](absl::string_view task_id) {
+              const auto task = core.engine->FindTask(pool->id, task_id);
+              if (!looked && task.ok() && !task->has_value()) {
+                looked = true;
+                core.engine->CatchUp(pool->id).IgnoreError();
+              }
+              return ClassesOf(*core.engine, *pool, task_id);
+            };
             ALLOT_ASSIGN_OR_RETURN(
                 AnswerReport report,
                 ToAnswerReport(request, *pool,
                                absl::ToUnixMicros(core.clock->Now()),
-                               [&](absl::string_view task_id) {
-                                 return ClassesOf(*core.engine, *pool, task_id);
-                               }));
+                               classes_of));
             return core.engine->ReportAnswers(std::move(report), once);
           },
           [&](const AnswerReceipt& made) { ToProto(made, response); }));

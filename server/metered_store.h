@@ -19,6 +19,7 @@ class MeteredStore final : public Store {
   MeteredStore(Store* store, const Clock* clock, Metrics* metrics);
 
   bool shared() const override { return store_.shared(); }
+  bool read_only() const override { return store_.read_only(); }
   std::vector<std::string> warnings() const override {
     return store_.warnings();
   }

@@ -63,7 +63,9 @@ absl::StatusOr<std::optional<Result>> Once(const ServerCore& core,
   Request<Result> request;
   request.id = absl::StrCat(Wire::descriptor()->name(), ":", wire.request_id());
   request.fingerprint = Fingerprint(wire);
+  // More than once if another replica is faster.
   request.encode = [&](const Result& result) {
+    response->Clear();
     fill(result);
     return response->SerializeAsString();
   };

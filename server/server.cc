@@ -195,12 +195,52 @@ void Server::AddLiveMetrics() {
   counter("allot_log_lines_dropped_total",
           "Log lines left out by the rate limit.",
           [this] { return static_cast<double>(log_.dropped()); });
+  gauge("allot_store_up", "1 while the store answers.",
+        [this] { return store_up_ ? 1 : 0; });
+  AddReplicaMetrics();
   metrics_.AddCollectable(std::make_shared<ProcessCollector>());
   metrics_.AddCollectable(
       std::make_shared<PoolCollector>([this] { return ListPools(); }));
 }
 
 Server::~Server() { Stop(); }
+
+void Server::AddReplicaMetrics() {
+  const auto add = [this](const char* name, const char* help,
+                          prometheus::MetricType type, auto value) {
+    metrics_.AddLiveValue({name, help,
+                           [this, value] {
+                             MutexLock lock(engine_mutex_);
+                             return visible_engine_ == nullptr
+                                        ? 0.0
+                                        : value(
+                                              visible_engine_->replica_stats());
+                           },
+                           type});
+  };
+  using Type = prometheus::MetricType;
+  using Stats = const ReplicaStats&;
+  add("allot_replica_lag_events",
+      "Events of other replicas that were found at the last look.", Type::Gauge,
+      [](Stats stats) { return static_cast<double>(stats.lag_events); });
+  add("allot_replica_lag_seconds",
+      "Since the last look at what other replicas appended.", Type::Gauge,
+      [this](Stats stats) {
+        return stats.looked_nanos == 0
+                   ? 0.0
+                   : 1e-9 * static_cast<double>(clock_.MonotonicNanos() -
+                                                stats.looked_nanos);
+      });
+  add("allot_replica_folded_events_total",
+      "Events of other replicas that were folded.", Type::Counter,
+      [](Stats stats) { return static_cast<double>(stats.folded); });
+  add("allot_replica_conflicts_total",
+      "Decisions made again because another replica was faster.", Type::Counter,
+      [](Stats stats) { return static_cast<double>(stats.conflicts); });
+  add("allot_replica_lost_events_total",
+      "Events that the store had acknowledged and lost.", Type::Counter,
+      [](Stats stats) { return static_cast<double>(stats.lost); });
+}
 
 absl::Status Server::StartHttp() {
   if (options_.http_listen.empty()) return absl::OkStatus();
@@ -239,6 +279,9 @@ absl::Status Server::StartHttp() {
 absl::Status Server::OpenEngine() {
   const int64_t start = clock_.MonotonicNanos();
   ALLOT_ASSIGN_OR_RETURN(store_, OpenStore(options_.store));
+  for (const std::string& warning : store_->warnings()) {
+    log_.Log(Severity::kWarning, warning);
+  }
   metered_ = std::make_unique<MeteredStore>(store_.get(), &clock_, &metrics_);
   ALLOT_ASSIGN_OR_RETURN(
       engine_, Engine::Open(metered_.get(), &clock_, EngineOptions()));
@@ -249,7 +292,7 @@ absl::Status Server::OpenEngine() {
   }
   const Recovery& recovery = engine_->recovery();
   log_.Log(Severity::kInfo, "state recovered",
-           {{"store", options_.store},
+           {{"store", ShownAddress(options_.store)},
             {"pools", recovery.pools},
             {"labelers", recovery.labelers},
             {"answers", recovery.answers},
@@ -296,6 +339,7 @@ absl::Status Server::StartGrpc() {
   SetNotReady("");
   housekeeper_ = std::thread([this] { Housekeep(); });
   refitter_ = std::thread([this] { Refit(); });
+  if (store_->shared()) follower_ = std::thread([this] { Follow(); });
   return absl::OkStatus();
 }
 
@@ -395,6 +439,24 @@ void Server::Reload(const absl::StatusOr<ServerOptions>& options) {
   settings_ = options->settings;
 }
 
+void Server::Follow() {
+  constexpr std::chrono::milliseconds kPause(50);
+  while (true) {
+    {
+      MutexLock lock(housekeeper_mutex_);
+      if (!stopping_) {
+        housekeeper_wake_.wait_for(housekeeper_mutex_, kPause);
+      }
+      if (stopping_) return;
+    }
+    const absl::Status status = engine_->CatchUp();
+    if (!status.ok()) {
+      log_.LogLimited(Severity::kError, "cannot follow the other replicas",
+                      {{"error", status.message()}});
+    }
+  }
+}
+
 void Server::DoChores() {
   WatchTokens();
   const absl::StatusOr<int64_t> expired = engine_->ExpireLeases();
@@ -410,10 +472,14 @@ void Server::DoChores() {
                     {{"error", saved.message()}});
   }
   const absl::Status store = metered_->Ping();
-  const std::string before = NotReadyBecause();
-  if (store.ok() == before.empty()) return;
-  SetNotReady(store.ok() ? "" : absl::StrCat("store: ", store.message()));
-  grpc_->GetHealthCheckService()->SetServingStatus(store.ok());
+  if (store_up_.exchange(store.ok()) == store.ok()) return;
+  // Plans and scores go on from memory. Where replicas share the store, it is
+  // away for all of them, and to take them all out of service would stop those,
+  // too; alone, not to be ready is how an operator is told.
+  if (!store_->shared()) {
+    SetNotReady(store.ok() ? "" : absl::StrCat("store: ", store.message()));
+    grpc_->GetHealthCheckService()->SetServingStatus(store.ok());
+  }
   log_.Log(store.ok() ? Severity::kInfo : Severity::kError,
            store.ok() ? "store answers again" : "store does not answer",
            {{"error", store.message()}});
@@ -435,6 +501,7 @@ void Server::Stop() {
     housekeeper_wake_.notify_all();
     if (housekeeper_.joinable()) housekeeper_.join();
     if (refitter_.joinable()) refitter_.join();
+    if (follower_.joinable()) follower_.join();
     grpc_->GetHealthCheckService()->Shutdown();
     listener_->Stop();
     grpc_->Shutdown(std::chrono::system_clock::now() +
@@ -482,7 +549,7 @@ std::vector<PoolInfo> Server::ListPools() const {
 std::string Server::RenderStatusPage() const {
   StatusPageInput input;
   input.version = std::string(Version());
-  input.store = options_.store;
+  input.store = ShownAddress(options_.store);
   input.not_ready_because = NotReadyBecause();
   input.ready = input.not_ready_because.empty();
   input.uptime = absl::Nanoseconds(clock_.MonotonicNanos() - started_nanos_);

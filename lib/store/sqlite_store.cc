@@ -312,6 +312,11 @@ absl::Status SqliteStore::Ping() {
       .status();
 }
 
+bool Exists(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0;
+}
+
 absl::Status CheckFolder(const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "."
@@ -374,16 +379,18 @@ absl::Status LimitSize(SqliteConnection& connection, int64_t max_bytes) {
 absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(
     const std::string& path, const SqliteOptions& options) {
   ALLOT_RETURN_IF_ERROR(CheckFolder(path));
-  ALLOT_ASSIGN_OR_RETURN(FileLock lock,
-                         FileLock::Acquire(absl::StrCat(path, ".lock")));
+  absl::StatusOr<FileLock> lock =
+      FileLock::Acquire(absl::StrCat(path, ".lock"));
+  // The folder may not be written.
+  if (absl::IsFailedPrecondition(lock.status()) && Exists(path)) {
+    return OpenSqliteReadOnly(path, options);
+  }
+  if (!lock.ok()) return lock.status();
   ALLOT_ASSIGN_OR_RETURN(
       SqliteConnection writer,
       SqliteConnection::Open(path, SqliteMode::kReadWriteCreate,
                              options.busy_timeout));
-  if (writer.IsReadOnly()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("sqlite:", path, " is read-only"));
-  }
+  if (writer.IsReadOnly()) return OpenSqliteReadOnly(path, options);
   // Before anything that would write to somebody else's file.
   ALLOT_RETURN_IF_ERROR(CheckSqliteIdentity(writer, SqliteMigrations()));
   ALLOT_RETURN_IF_ERROR(CheckForDamage(writer, options.check_up_to_bytes));
@@ -400,7 +407,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(
   ALLOT_ASSIGN_OR_RETURN(SqliteConnection reader,
                          SqliteConnection::Open(path, SqliteMode::kReadOnly,
                                                 options.busy_timeout));
-  return std::make_unique<SqliteStore>(std::move(lock), std::move(writer),
+  return std::make_unique<SqliteStore>(*std::move(lock), std::move(writer),
                                        std::move(reader),
                                        std::move(event_writer), std::move(ends),
                                        last_sequence, options.busy_timeout);

@@ -65,6 +65,9 @@ class Store {
   // up.
   virtual std::vector<std::string> warnings() const { return {}; }
 
+  // Whether nothing can be written, now or later: Append() is refused.
+  virtual bool read_only() const { return false; }
+
   // Appends all events, which are of `pool`, if the last event of its log is
   // number `after` (0: the log is empty), or none of them. Returns only when
   // they are durable (for stores that promise it). The events get consecutive

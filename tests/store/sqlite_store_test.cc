@@ -156,16 +156,70 @@ TEST_F(SqliteStoreTest, TakesAnEmptyFileForANewStore) {
   EXPECT_NE(Open(), nullptr);
 }
 
-TEST_F(SqliteStoreTest, RefusesAReadOnlyFile) {
-  Open().reset();
+// Reads go on, writes are refused, and nothing on the disk changes.
+void ExpectReadOnly(Store& store, const std::string& path) {
+  std::ifstream before_file(path, std::ios::binary);
+  const std::string before((std::istreambuf_iterator<char>(before_file)), {});
+  EXPECT_TRUE(store.read_only());
+  EXPECT_EQ(LoadAll(store).size(), 3u);
+  EXPECT_EQ(store.Ends()->at(0).sequence, 3);
+  EXPECT_TRUE(store.Ping().ok());
+  const absl::Status status = AppendAtEnd(store, One(9)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("is read-only"));
+  EXPECT_FALSE(store.SaveCheckpoints({}).ok());
+  std::ifstream after_file(path, std::ios::binary);
+  const std::string after((std::istreambuf_iterator<char>(after_file)), {});
+  EXPECT_TRUE(before == after);
+}
+
+// Root may write to any file: is somebody else for a while.
+class Nobody {
+ public:
+  Nobody() : user_(geteuid()) {
+    EXPECT_EQ(seteuid(user_ == 0 ? 65534 : user_), 0);
+  }
+  ~Nobody() { EXPECT_EQ(seteuid(user_), 0); }
+
+ private:
+  const uid_t user_;
+};
+
+TEST_F(SqliteStoreTest, ServesReadsOfAFileThatMayNotBeWritten) {
+  ASSERT_TRUE(AppendAtEnd(*Open(), {AnswersEvent(0, 1), AnswersEvent(1, 1),
+                                    AnswersEvent(2, 1)})
+                  .ok());
   chmod(path_.c_str(), 0444);
   chmod((path_ + ".lock").c_str(), 0666);
   chmod(folder_.File("").c_str(), 0777);
-  // Root may write to any file: be somebody else.
-  const uid_t user = geteuid();
-  ASSERT_EQ(seteuid(user == 0 ? 65534 : user), 0);
-  ExpectRefused(absl::StatusCode::kFailedPrecondition, "is read-only");
-  ASSERT_EQ(seteuid(user), 0);
+  const Nobody nobody;
+  ExpectReadOnly(*Open(), path_);
+}
+
+TEST_F(SqliteStoreTest, ServesReadsInAFolderThatMayNotBeWritten) {
+  ASSERT_TRUE(AppendAtEnd(*Open(), {AnswersEvent(0, 1), AnswersEvent(1, 1),
+                                    AnswersEvent(2, 1)})
+                  .ok());
+  std::filesystem::remove(path_ + ".lock");
+  chmod(path_.c_str(), 0444);
+  chmod(folder_.File("").c_str(), 0555);
+  {
+    const Nobody nobody;
+    ExpectReadOnly(*Open(), path_);
+  }
+  chmod(folder_.File("").c_str(), 0777);
+}
+
+TEST_F(SqliteStoreTest, CanBeReadByAnotherProcessWhileInUse) {
+  const std::unique_ptr<Store> writer = Open();
+  ASSERT_TRUE(AppendAtEnd(*writer, {AnswersEvent(0, 1), AnswersEvent(1, 1),
+                                    AnswersEvent(2, 1)})
+                  .ok());
+  const auto reader = OpenSqliteReadOnly(path_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  ExpectReadOnly(**reader, path_);
+  ASSERT_TRUE(AppendAtEnd(*writer, One(7)).ok());
+  EXPECT_EQ(LoadAll(**reader).size(), 4u);
 }
 
 TEST_F(SqliteStoreTest, NamesADamagedFile) {
