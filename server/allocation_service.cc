@@ -23,8 +23,7 @@ std::optional<int64_t> PlanDeadline(const CallContext& call, int64_t now) {
 }
 
 absl::Status Allocate(const ServerCore& core, const AllocatePhases& phases,
-                      const CallContext& call,
-                      const v1::AllocateRequest& request,
+                      CallContext& call, const v1::AllocateRequest& request,
                       v1::AllocateResponse* response) {
   const int64_t start = core.clock->MonotonicNanos();
   ALLOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Pool> pool,
@@ -35,6 +34,7 @@ absl::Status Allocate(const ServerCore& core, const AllocatePhases& phases,
     ALLOT_ASSIGN_OR_RETURN(
         plan_call,
         ToAllocateCall(request, *pool, start, PlanDeadline(call, start)));
+    plan_call.cancelled = call.cancelled;
     validated = core.clock->MonotonicNanos() - start;
     ALLOT_ASSIGN_OR_RETURN(Plan plan, core.engine->Allocate(plan_call, once));
     plan.resolve_nanos += validated;
@@ -48,17 +48,31 @@ absl::Status Allocate(const ServerCore& core, const AllocatePhases& phases,
     queue->set_seconds(waited / 1'000'000'000);
     queue->set_nanos(static_cast<int32_t>(waited % 1'000'000'000));
   };
+  const auto note = [&](const Plan& plan) {
+    core.metrics->Planned(plan, phases);
+    call.cuttable_nanos = plan.score_nanos + plan.solve_nanos;
+    core.plans->Add(
+        {.time = core.clock->Now(),
+         .pool = plan_call.pool,
+         .solver = plan.solver,
+         .tasks = static_cast<int64_t>(plan_call.tasks.size()),
+         .slots = plan.slots,
+         .filled = plan.filled,
+         .gap = plan.gap,
+         .seconds =
+             1e-9 * static_cast<double>(core.clock->MonotonicNanos() - start)});
+  };
   if (!request.has_lease_duration() || request.dry_run()) {
     // It changes nothing, so there is nothing to do only once.
     ALLOT_ASSIGN_OR_RETURN(const Plan plan, run(nullptr));
-    core.metrics->Planned(plan, phases);
+    note(plan);
     fill(plan);
     return absl::OkStatus();
   }
   ALLOT_ASSIGN_OR_RETURN(
       const std::optional<Plan> plan,
       Once<Plan>(core, request.pool_id(), request, response, run, fill));
-  if (plan) core.metrics->Planned(*plan, phases);
+  if (plan) note(*plan);
   return absl::OkStatus();
 }
 
@@ -121,12 +135,14 @@ absl::Status Release(const ServerCore& core,
 
 AllocationService::AllocationService(const ServerCore& core)
     : allocate_(core, core.metrics->AddRpc("unary", kService, "Allocate"),
+                {Role::kAllocate},
                 [&core, phases = core.metrics->AddAllocatePhases("Allocate")](
                     CallContext& call, const auto& request, auto* response) {
                   return allot::Allocate(core, phases, call, request, response);
                 }),
       allocate_stream_(
           core, core.metrics->AddRpc("bidi_stream", kService, "AllocateStream"),
+          {Role::kAllocate},
           [&core, phases = core.metrics->AddAllocatePhases("AllocateStream")](
               CallContext& call, const auto& request, auto* response) {
             return allot::Allocate(core, phases, call, request.request(),
@@ -134,11 +150,13 @@ AllocationService::AllocationService(const ServerCore& core)
           }),
       renew_leases_(core,
                     core.metrics->AddRpc("unary", kService, "RenewLeases"),
+                    {Role::kAllocate},
                     [&core](CallContext&, const auto& request, auto* response) {
                       return Renew(core, request, response);
                     }),
       release_leases_(
           core, core.metrics->AddRpc("unary", kService, "ReleaseLeases"),
+          {Role::kAllocate},
           [&core](CallContext&, const auto& request, auto* response) {
             return Release(core, request, response);
           }) {}

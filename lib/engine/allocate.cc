@@ -189,6 +189,9 @@ absl::StatusOr<Engine::Impl::PlannedBatch> Engine::Impl::PlanBatch(
                 .clock = clock_,
                 .threads = options_.solver_threads,
                 .taken = pending == nullptr ? nullptr : &pending->of_labeler}));
+  if (call.cancelled != nullptr && *call.cancelled) {
+    return absl::CancelledError("nobody waits for the plan any more");
+  }
   return planned;
 }
 
@@ -269,6 +272,7 @@ absl::Status Engine::Impl::FillLost(PoolEntry& entry, const AllocateCall& call,
                                     int64_t now, PendingClaims& pending,
                                     Plan& plan) const {
   AllocateCall again = call;
+  again.cancelled = nullptr;  // what is claimed already shall be told
   again.tasks.clear();
   for (const int32_t t : lost) again.tasks.push_back(call.tasks[t]);
   if (again.budget) {
