@@ -192,12 +192,12 @@ void Server::AddLiveMetrics() {
         });
   gauge("allot_ready", "1 while the server takes calls.",
         [this] { return NotReadyBecause().empty(); });
-  counter("allot_log_lines_dropped_total",
-          "Log lines left out by the rate limit.",
-          [this] { return static_cast<double>(log_.dropped()); });
   gauge("allot_store_up", "1 while the store answers.",
         [this] { return store_up_ ? 1 : 0; });
   AddReplicaMetrics();
+  counter("allot_log_lines_dropped_total",
+          "Log lines left out by the rate limit.",
+          [this] { return static_cast<double>(log_.dropped()); });
   metrics_.AddCollectable(std::make_shared<ProcessCollector>());
   metrics_.AddCollectable(
       std::make_shared<PoolCollector>([this] { return ListPools(); }));
@@ -380,6 +380,24 @@ void Server::Refit() {
   }
 }
 
+void Server::Follow() {
+  constexpr std::chrono::milliseconds kPause(50);
+  while (true) {
+    {
+      MutexLock lock(housekeeper_mutex_);
+      if (!stopping_) {
+        housekeeper_wake_.wait_for(housekeeper_mutex_, kPause);
+      }
+      if (stopping_) return;
+    }
+    const absl::Status status = engine_->CatchUp();
+    if (!status.ok()) {
+      log_.LogLimited(Severity::kError, "cannot follow the other replicas",
+                      {{"error", status.message()}});
+    }
+  }
+}
+
 absl::Status Server::ReadTokens(const std::string& path) {
   MutexLock lock(tokens_mutex_);
   if (path.empty()) {
@@ -437,24 +455,6 @@ void Server::Reload(const absl::StatusOr<ServerOptions>& options) {
             {"quotas", static_cast<int64_t>(options->quotas.size())}});
   MutexLock lock(state_mutex_);
   settings_ = options->settings;
-}
-
-void Server::Follow() {
-  constexpr std::chrono::milliseconds kPause(50);
-  while (true) {
-    {
-      MutexLock lock(housekeeper_mutex_);
-      if (!stopping_) {
-        housekeeper_wake_.wait_for(housekeeper_mutex_, kPause);
-      }
-      if (stopping_) return;
-    }
-    const absl::Status status = engine_->CatchUp();
-    if (!status.ok()) {
-      log_.LogLimited(Severity::kError, "cannot follow the other replicas",
-                      {{"error", status.message()}});
-    }
-  }
 }
 
 void Server::DoChores() {

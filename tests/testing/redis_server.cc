@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <thread>
 
@@ -86,7 +87,14 @@ bool RedisServer::Installed() {
 }
 
 RedisServer::RedisServer(std::vector<std::string> flags)
-    : flags_(std::move(flags)), port_(FreePort()) {
+    : RedisServer(std::move(flags), 0) {}
+
+std::unique_ptr<RedisServer> RedisServer::Sentinel(int port) {
+  return std::unique_ptr<RedisServer>(new RedisServer({}, port));
+}
+
+RedisServer::RedisServer(std::vector<std::string> flags, int watched_port)
+    : flags_(std::move(flags)), watched_port_(watched_port), port_(FreePort()) {
   const std::string parent =
       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
   folder_ = parent + "/allot_redis_XXXXXX";
@@ -112,6 +120,13 @@ void RedisServer::Start() {
       "--appendonly", "yes",         "--appendfsync",
       "always",       "--daemonize", "no"};
   words.insert(words.end(), flags_.begin(), flags_.end());
+  if (watched_port_ != 0) {
+    const std::string file = folder_ + "/sentinel.conf";
+    std::ofstream(file) << "port " << port_ << "\nbind 127.0.0.1\ndir "
+                        << folder_ << "\nsentinel monitor the-master 127.0.0.1 "
+                        << watched_port_ << " 1\n";
+    words = {"redis-server", file, "--sentinel"};
+  }
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

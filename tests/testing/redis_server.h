@@ -20,6 +20,8 @@ class RedisServer {
   // Starts one that syncs every write (appendonly yes, appendfsync always),
   // unless `flags` say otherwise, and waits until it answers.
   explicit RedisServer(std::vector<std::string> flags = {});
+  // A sentinel that watches 127.0.0.1:`port` under the name of the-master.
+  static std::unique_ptr<RedisServer> Sentinel(int port);
   ~RedisServer();
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
@@ -36,9 +38,11 @@ class RedisServer {
   void Wipe();
 
  private:
+  RedisServer(std::vector<std::string> flags, int watched_port);
   void WaitUntilUp();
 
   std::vector<std::string> flags_;
+  int watched_port_ = 0;  // of a sentinel; else 0
   std::string folder_;
   int port_ = 0;
   pid_t process_ = -1;
