@@ -88,6 +88,7 @@ class AllotPolicy final : public AskPolicy {
   }
 
   absl::StatusOr<std::vector<Ask>> Choose(const Offer& offer) override {
+    given_up_.clear();
     ALLOT_RETURN_IF_ERROR(Tick(offer.now_micros));
     if (!parts_.matching) return ChooseAtRandom(offer);
     AllocateCall call;
@@ -102,9 +103,8 @@ class AllotPolicy final : public AskPolicy {
       call.labelers.push_back(labeler_ids_[labeler.labeler]);
       room += labeler.room;
     }
-    const auto tasks = TakeTasks(offer, room);
-    call.tasks.reserve(tasks.size());
-    for (const OfferedTask& offered : tasks) {
+    call.tasks.reserve(offer.tasks.size());
+    for (const OfferedTask& offered : offer.tasks) {
       call.tasks.push_back(Specify(offered, offer));
     }
     if (call.tasks.empty() || call.labelers.empty()) {
@@ -115,8 +115,17 @@ class AllotPolicy final : public AskPolicy {
       call.budget = price * (offer.most + 0.5);
     }
     ALLOT_ASSIGN_OR_RETURN(const Plan plan, engine_->Allocate(call));
-    return Take(offer, tasks, plan);
+    for (const UnfilledTask& empty : plan.unfilled) {
+      const int32_t task = offer.tasks[empty.task].task;
+      if (empty.reason == UnfilledReason::kNotWorthItsPrice &&
+          tasks_[task].answers > 0 && tasks_[task].leases.empty()) {
+        given_up_.push_back(task);
+      }
+    }
+    return Take(offer, plan);
   }
+
+  std::span<const int32_t> GivenUp() const override { return given_up_; }
 
   absl::Status Observe(std::span<const StudyAnswer> answers) override {
     if (answers.empty()) return absl::OkStatus();
@@ -141,7 +150,8 @@ class AllotPolicy final : public AskPolicy {
     }
     if (!parts_.learning) return absl::OkStatus();
     ALLOT_RETURN_IF_ERROR(engine_->ReportAnswers(std::move(report)).status());
-    return engine_->RefitDue().status();
+    answers_ += static_cast<int64_t>(answers.size());
+    return RefitWhenGrown();
   }
 
   absl::Status Abandon(std::span<const Ask> asks, int64_t now_micros) override {
@@ -210,11 +220,16 @@ class AllotPolicy final : public AskPolicy {
     std::vector<std::pair<int32_t, std::string>> leases;  // by labeler
   };
 
-  // A call plans at most some ten tasks for each answer that can come: the
-  // others wait for the next window, oldest first.
-  static std::span<const OfferedTask> TakeTasks(const Offer& offer,
-                                                int64_t /*room*/) {
-    return offer.tasks;
+  // The server re-fits on a thread of its own; here it is everybody's time, so
+  // that a large history waits until it has grown by a third.
+  absl::Status RefitWhenGrown() {
+    constexpr int64_t kSmall = 5000;
+    if (answers_ > kSmall && answers_ < fitted_ + fitted_ / 3) {
+      return absl::OkStatus();
+    }
+    ALLOT_ASSIGN_OR_RETURN(const int64_t fits, engine_->RefitDue());
+    if (fits > 0) fitted_ = answers_;
+    return absl::OkStatus();
   }
 
   Task Specify(const OfferedTask& offered, const Offer& offer) const {
@@ -224,6 +239,8 @@ class AllotPolicy final : public AskPolicy {
     // Without learning the engine has neither answers nor leases of it.
     const int32_t have = parts_.learning ? state.answers + open : 0;
     task.redundancy = std::min(kMostRedundancy, have + offered.slots);
+    // The engine remembers whom it asked.
+    if (!offer.restricted && parts_.learning && parts_.matching) return task;
     for (const OfferedLabeler& labeler : offer.labelers) {
       if (offer.allowed(offered.task, labeler.labeler)) continue;
       task.excluded_labelers.push_back(labeler_ids_[labeler.labeler]);
@@ -240,8 +257,7 @@ class AllotPolicy final : public AskPolicy {
     return price;
   }
 
-  std::vector<Ask> Take(const Offer& offer, std::span<const OfferedTask> tasks,
-                        const Plan& plan) {
+  std::vector<Ask> Take(const Offer& offer, const Plan& plan) {
     std::vector<const PlannedPair*> pairs;
     for (const PlannedPair& pair : plan.pairs) pairs.push_back(&pair);
     std::stable_sort(pairs.begin(), pairs.end(),
@@ -254,7 +270,8 @@ class AllotPolicy final : public AskPolicy {
     }
     std::vector<Ask> asks;
     for (const PlannedPair* pair : pairs) {
-      const Ask ask{tasks[pair->task].task, labeler_rows_.at(pair->labeler)};
+      const Ask ask{offer.tasks[pair->task].task,
+                    labeler_rows_.at(pair->labeler)};
       if (static_cast<int64_t>(asks.size()) >= offer.most) break;
       if (room[ask.labeler]-- <= 0) continue;
       if (pair->lease) {
@@ -309,6 +326,9 @@ class AllotPolicy final : public AskPolicy {
   std::vector<std::string> labeler_ids_;
   absl::flat_hash_map<std::string, int32_t> labeler_rows_;
   std::vector<TaskState> tasks_;
+  std::vector<int32_t> given_up_;
+  int64_t answers_ = 0;
+  int64_t fitted_ = 0;  // answers at the last re-fit
 };
 
 }  // namespace

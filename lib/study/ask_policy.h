@@ -64,6 +64,8 @@ struct Offer {
   // Whether this pair may be made: she has not been asked, and where answers
   // are revealed, hers is on file.
   absl::FunctionRef<bool(int32_t task, int32_t labeler)> allowed;
+  // False: pairs that the policy chose before are the only ones not allowed.
+  bool restricted = true;
 };
 
 struct Ask {
@@ -96,6 +98,9 @@ class AskPolicy {
   // Pairs to ask now: at most offer.most, no labeler beyond her room, no task
   // beyond its slots, each pair allowed and at most once.
   virtual absl::StatusOr<std::vector<Ask>> Choose(const Offer& offer) = 0;
+  // Of the tasks of the last offer, those for which nobody is worth asking any
+  // more: they may be closed as they are.
+  virtual std::span<const int32_t> GivenUp() const { return {}; }
   virtual absl::Status Observe(std::span<const StudyAnswer> answers) = 0;
   // A pair that was chosen comes to nothing: she left.
   virtual absl::Status Abandon(std::span<const Ask> /*asks*/,

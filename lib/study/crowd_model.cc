@@ -14,6 +14,11 @@ namespace {
 constexpr double kStrangerAccuracy = 0.7;
 constexpr int kIterations = 50;
 
+// New answers that make a new fit due: dear ones are rare.
+int64_t Patience(int64_t answers) {
+  return answers < 2000 ? std::max<int64_t>(1, answers / 100) : answers / 4;
+}
+
 }  // namespace
 
 CrowdModel::CrowdModel(int32_t num_classes, int32_t num_labelers,
@@ -73,7 +78,7 @@ void CrowdModel::Know(std::vector<double> confusion,
 
 absl::Status CrowdModel::Observe(std::span<const StudyAnswer> answers) {
   Note(answers);
-  if (!known_ && total_ - fitted_ >= std::max<int64_t>(1, total_ / 100)) {
+  if (!known_ && total_ - fitted_ >= Patience(total_)) {
     return Fit();
   }
   for (const StudyAnswer& answer : answers) UpdateTask(answer.task);

@@ -14,7 +14,8 @@
 
 namespace allot {
 
-// Fitted again whenever the answers have grown by a hundredth; in between a
+// Fitted again whenever the answers have grown by a hundredth (by a quarter
+// beyond 2000); in between a
 // task's posterior follows its answers under the last fit.
 class CrowdModel {
  public:

@@ -10,7 +10,7 @@ namespace allot {
 namespace {
 
 // Four who know, twelve who guess.
-AnswerBook MixedBook(int32_t tasks = 120) {
+AnswerBook MixedBook(int32_t tasks = 80) {
   std::vector<double> accuracy(16, 0.55);
   for (const size_t expert : {1, 5, 9, 13}) accuracy[expert] = 0.95;
   return FullBook(tasks, accuracy);
@@ -23,7 +23,7 @@ ReplayOptions At(std::vector<double> checkpoints) {
 }
 
 double MeanAccuracy(const AnswerBook& book, const std::string& policy,
-                    int seeds = 4) {
+                    int seeds = 3) {
   const auto curves =
       CompareReplay(book, {policy}, At({4}), {.seeds = seeds, .threads = 2});
   EXPECT_TRUE(curves.ok()) << curves.status();
