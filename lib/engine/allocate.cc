@@ -91,6 +91,18 @@ void Recount(const std::vector<BatchTask>& tasks, Plan& plan) {
   plan.unfilled = std::move(unfilled);
 }
 
+// Plans by the fitted model of the task's labels, where there is one that knows
+// such tasks.
+void UseModel(const PoolModel& model, BatchTask& task) {
+  const SpaceModel* space =
+      model.Find(task.task->label_set, task.task->num_classes);
+  if (space == nullptr || !space->Describes(*task.task)) return;
+  task.model = space;
+  if (!task.posterior.empty()) return;
+  const std::vector<double>& prior = space->model.class_prior;
+  task.posterior.assign(prior.begin(), prior.end());
+}
+
 }  // namespace
 
 absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
@@ -146,8 +158,10 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
       if (!record->answers.empty()) {
         ALLOT_ASSIGN_OR_RETURN(const TaskPosterior posterior,
                                evidence.Score(merged, record->answers));
-        task.posterior.assign(posterior.probability.begin(),
-                              posterior.probability.end());
+        const std::span<const double> believed = evidence.model() != nullptr
+                                                     ? evidence.untempered()
+                                                     : posterior.probability;
+        task.posterior.assign(believed.begin(), believed.end());
       }
     }
     if (pending != nullptr) {
@@ -162,6 +176,7 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
       task.posterior.assign(task.task->prior.begin(), task.task->prior.end());
     }
     task.wanted = std::max(task.wanted, 0);
+    if (batch.view->model != nullptr) UseModel(*batch.view->model, task);
     task.difficulty_variance =
         DifficultyVariance(*task.task, batch.view->pool->learning);
     std::ranges::sort(task.barred);
