@@ -37,7 +37,9 @@ class Planner {
                      loads_, input_.allowed, extra_cost, input_.call.seed);
   }
   void CountSlots();
-  void FindCapacities();
+  void FindLoads();
+  // Tasks that the column's labeler can take now.
+  int32_t CapacityOf(int32_t column) const;
   void FindPenalty();
   absl::StatusOr<Solution> Solve(double multiplier);
   absl::StatusOr<Solution> SolveWithinBudget();
@@ -52,10 +54,10 @@ class Planner {
   std::vector<float> loads_;  // share of capacity in use, or empty
   BatchScan scan_;
   Deadline deadline_;
-  std::vector<int32_t> wanted_;    // [tasks]
-  std::vector<int32_t> capacity_;  // [columns]
-  std::vector<double> penalty_;    // [tasks], or empty
+  std::vector<int32_t> wanted_;  // [tasks]
+  std::vector<double> penalty_;  // [tasks], or empty
   int64_t slots_ = 0;
+  int32_t share_ = 0;  // slots that one labeler may get
   std::atomic<int64_t> scan_nanos_{0};
   bool budget_binds_ = false;
 };
@@ -68,32 +70,34 @@ void Planner::CountSlots() {
   }
 }
 
-void Planner::FindCapacities() {
+int32_t Planner::CapacityOf(int32_t column) const {
+  const int32_t row = scan_.RowOf(column);
+  const RosterBlock& block = input_.roster.block_of(row);
+  const int lane = Roster::lane(row);
+  const bool usable = ((block.live >> lane) & 1) != 0 &&
+                      (input_.allowed.empty() || input_.allowed[row]);
+  if (!usable) return 0;
+  const int32_t room = block.capacity[lane] - input_.loads.Get(row);
+  return std::clamp(room, 0, share_);
+}
+
+void Planner::FindLoads() {
   const Roster& roster = input_.roster;
   const ObjectiveWeights& weights = input_.call.policy.weights;
-  const auto share = static_cast<int32_t>(
+  share_ = static_cast<int32_t>(
       std::ceil(weights.max_labeler_share *
                 static_cast<double>(std::max<int64_t>(slots_, 1))));
-  capacity_.assign(roster.num_rows(), 0);
-  if (weights.balance > 0) {
-    loads_.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
-  }
+  if (weights.balance <= 0) return;
+  loads_.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
   for (int32_t row = 0; row < roster.num_rows(); ++row) {
-    const RosterBlock& block = roster.block_of(row);
-    const int lane = Roster::lane(row);
-    const bool usable = ((block.live >> lane) & 1) != 0 &&
-                        (input_.allowed.empty() || input_.allowed[row]);
-    if (!usable) continue;
-    const int32_t open = input_.loads.Get(row);
-    const int32_t room = std::max(block.capacity[lane] - open, 0);
-    capacity_[scan_.ColumnOf(row)] = std::min(room, share);
-    if (!loads_.empty() && block.capacity[lane] > 0) {
-      loads_[row] =
-          static_cast<float>(open) / static_cast<float>(block.capacity[lane]);
+    const int32_t capacity = roster.block_of(row).capacity[Roster::lane(row)];
+    if (capacity > 0) {
+      loads_[row] = static_cast<float>(input_.loads.Get(row)) /
+                    static_cast<float>(capacity);
     }
   }
   // The scorers must see the loads that were just found.
-  if (!loads_.empty()) scan_ = MakeScan(0);
+  scan_ = MakeScan(0);
 }
 
 void Planner::FindPenalty() {
@@ -137,9 +141,12 @@ void Planner::Evaluate(Solution& solution) const {
 
 absl::StatusOr<Solution> Planner::Solve(double multiplier) {
   const BatchScan priced = MakeScan(multiplier);
-  const DenseMatchProblem problem{.redundancy = wanted_,
-                                  .capacity = capacity_,
-                                  .unfilled_penalty = penalty_};
+  const auto capacity = [this](int column) { return CapacityOf(column); };
+  const DenseMatchProblem problem{
+      .redundancy = wanted_,
+      .num_labelers = static_cast<int>(input_.roster.num_rows()),
+      .capacity = capacity,
+      .unfilled_penalty = penalty_};
   PricingOptions options;
   options.match.deadline = deadline_;
   options.match.gap_tolerance = input_.call.gap_tolerance;
@@ -156,7 +163,9 @@ absl::StatusOr<Solution> Planner::Solve(double multiplier) {
   for (int t = 0; t < solution.dense.candidates.num_tasks(); ++t) {
     for (const int32_t e : assignment.edges(t)) {
       solution.pairs.push_back(
-          {t, scan_.RowOf(solution.dense.candidates.labeler[e])});
+          {t,
+           scan_.RowOf(
+               solution.dense.labelers[solution.dense.candidates.labeler[e]])});
       ++filled;
     }
   }
@@ -300,6 +309,7 @@ void Planner::ExplainEmptySlots(const Solution& solution, Draft& draft) const {
 
 void Planner::ExplainPairs(const Solution& solution, Draft& draft) const {
   const Problem& candidates = solution.dense.candidates;
+  const std::vector<int32_t>& labelers = solution.dense.labelers;
   const std::vector<double>& price = solution.dense.assignment.labeler_price;
   absl::flat_hash_set<std::pair<int32_t, int32_t>> planned;
   for (const DraftPair& pair : solution.pairs) {
@@ -307,14 +317,15 @@ void Planner::ExplainPairs(const Solution& solution, Draft& draft) const {
   }
   for (size_t i = 0; i < solution.pairs.size(); ++i) {
     const auto [task, row] = solution.pairs[i];
-    const int32_t column = scan_.ColumnOf(row);
+    const auto at =
+        std::lower_bound(labelers.begin(), labelers.end(), scan_.ColumnOf(row));
     PairExplanation why;
-    why.dual_price = price[column];
-    why.reduced_utility = draft.plan.pairs[i].utility - price[column];
+    why.dual_price = price[static_cast<size_t>(at - labelers.begin())];
+    why.reduced_utility = draft.plan.pairs[i].utility - why.dual_price;
     double best = -std::numeric_limits<double>::infinity();
     for (int e = candidates.offset[task]; e < candidates.offset[task + 1];
          ++e) {
-      const int32_t other = scan_.RowOf(candidates.labeler[e]);
+      const int32_t other = scan_.RowOf(labelers[candidates.labeler[e]]);
       if (planned.contains({task, other})) continue;
       const double reduced =
           candidates.utility[e] - price[candidates.labeler[e]];
@@ -336,7 +347,7 @@ absl::StatusOr<Draft> Planner::Run() {
     deadline_ = {&input_.clock, *input_.call.deadline_nanos};
   }
   CountSlots();
-  FindCapacities();
+  FindLoads();
   FindPenalty();
   absl::StatusOr<Solution> solution =
       input_.call.budget ? SolveWithinBudget() : Solve(0);

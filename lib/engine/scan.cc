@@ -89,14 +89,17 @@ void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
     const RosterBlock& block = roster_->block(b);
     if (block.live == 0) continue;
     const LabelerBlock view = View(b);
-    double least_price = std::numeric_limits<double>::infinity();
-    for (int lane = 0; lane < view.lanes; ++lane) {
-      const auto row = static_cast<int32_t>(b * kLanes64 + lane);
-      least_price = std::min(least_price, request.price[ColumnOf(row)]);
-    }
+    const int32_t begin = ColumnOf(static_cast<int32_t>(b * kLanes64));
+    // A block that the turn cuts in two has two stretches of columns; 0 is a
+    // bound there, too.
+    const double least_price =
+        begin + view.lanes <= roster_->num_rows()
+            ? request.price.Least(begin, begin + view.lanes)
+            : 0;
     for (int t = 0; t < tasks; ++t) {
       const int j = request.task_begin + t;
-      if (tasks_[j].wanted <= 0) continue;
+      if (sink.threshold(j) == std::numeric_limits<double>::infinity())
+        continue;
       const TaskScorer& scorer = scorers_[j];
       scorer.Logits(view, logits);
       // Rounded down, so that single precision leaves nobody out.
