@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -19,6 +21,7 @@ namespace {
 struct Solution {
   DenseMatchResult dense;
   std::vector<DraftPair> pairs;
+  std::vector<PairScore> scores;  // [pairs], by Evaluate()
   double objective = 0;    // sum of utilities, without multiplier or penalty
   double cost = 0;         // currency
   double upper_bound = 0;  // on the objective of any plan that keeps the budget
@@ -45,6 +48,7 @@ class Planner {
   absl::StatusOr<Solution> SolveWithinBudget();
   void TrimToBudget(Solution& solution) const;
   void Evaluate(Solution& solution) const;
+  static void Order(Solution& solution);
   void Describe(const Solution& solution, Draft& draft) const;
   void ExplainEmptySlots(const Solution& solution, Draft& draft) const;
   void ExplainPairs(const Solution& solution, Draft& draft) const;
@@ -132,15 +136,20 @@ void Planner::FindPenalty() {
 
 void Planner::Evaluate(Solution& solution) const {
   solution.objective = solution.cost = 0;
+  solution.scores.clear();
+  solution.scores.reserve(solution.pairs.size());
   for (const DraftPair& pair : solution.pairs) {
-    const PairScore score = scan_.Score(pair.task, pair.labeler);
+    const PairScore& score =
+        solution.scores.emplace_back(scan_.Score(pair.task, pair.labeler));
     solution.objective += score.utility;
     solution.cost += score.price;
   }
 }
 
 absl::StatusOr<Solution> Planner::Solve(double multiplier) {
-  const BatchScan priced = MakeScan(multiplier);
+  std::optional<BatchScan> with_multiplier;
+  if (multiplier != 0) with_multiplier.emplace(MakeScan(multiplier));
+  const BatchScan& priced = with_multiplier ? *with_multiplier : scan_;
   const auto capacity = [this](int column) { return CapacityOf(column); };
   const DenseMatchProblem problem{
       .redundancy = wanted_,
@@ -190,8 +199,7 @@ void Planner::TrimToBudget(Solution& solution) const {
   };
   std::vector<Priced> priced;
   for (size_t i = 0; i < solution.pairs.size(); ++i) {
-    const PairScore score =
-        scan_.Score(solution.pairs[i].task, solution.pairs[i].labeler);
+    const PairScore& score = solution.scores[i];
     if (score.price > 0) {
       priced.push_back({score.utility / score.price, score.price, i});
     }
@@ -251,10 +259,32 @@ absl::StatusOr<Solution> Planner::SolveWithinBudget() {
   return best;
 }
 
+// By task, within a task by falling utility.
+void Planner::Order(Solution& solution) {
+  std::vector<size_t> order(solution.pairs.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t x, size_t y) {
+    const int32_t task_x = solution.pairs[x].task;
+    const int32_t task_y = solution.pairs[y].task;
+    if (task_x != task_y) return task_x < task_y;
+    return solution.scores[x].utility > solution.scores[y].utility;
+  });
+  std::vector<DraftPair> pairs;
+  std::vector<PairScore> scores;
+  for (const size_t i : order) {
+    pairs.push_back(solution.pairs[i]);
+    scores.push_back(solution.scores[i]);
+  }
+  solution.pairs = std::move(pairs);
+  solution.scores = std::move(scores);
+}
+
 void Planner::Describe(const Solution& solution, Draft& draft) const {
   Plan& plan = draft.plan;
-  for (const DraftPair& pair : solution.pairs) {
-    const PairScore score = scan_.Score(pair.task, pair.labeler);
+  plan.pairs.reserve(solution.pairs.size());
+  for (size_t i = 0; i < solution.pairs.size(); ++i) {
+    const DraftPair& pair = solution.pairs[i];
+    const PairScore& score = solution.scores[i];
     plan.pairs.push_back({.task = pair.task,
                           .labeler = input_.roster.profile(pair.labeler).id,
                           .expected_accuracy = score.accuracy,
@@ -352,12 +382,7 @@ absl::StatusOr<Draft> Planner::Run() {
   absl::StatusOr<Solution> solution =
       input_.call.budget ? SolveWithinBudget() : Solve(0);
   if (!solution.ok()) return solution.status();
-  std::stable_sort(solution->pairs.begin(), solution->pairs.end(),
-                   [&](const DraftPair& x, const DraftPair& y) {
-                     if (x.task != y.task) return x.task < y.task;
-                     return scan_.Score(x.task, x.labeler).utility >
-                            scan_.Score(y.task, y.labeler).utility;
-                   });
+  Order(*solution);
   Draft draft;
   Describe(*solution, draft);
   ExplainEmptySlots(*solution, draft);

@@ -2,6 +2,8 @@
 #include "lib/engine/scan.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <limits>
 
 namespace allot {
@@ -80,45 +82,132 @@ bool BatchScan::Eligible(const BatchTask& task, const RosterBlock& block,
       });
 }
 
-void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
-  const int tasks = request.task_end - request.task_begin;
-  BlockLogits logits, packed;
-  BlockScores scores;
-  uint8_t survivors[kLanes64];
-  for (int64_t b = 0; b < roster_->num_blocks(); ++b) {
-    const RosterBlock& block = roster_->block(b);
-    if (block.live == 0) continue;
-    const LabelerBlock view = View(b);
-    const int32_t begin = ColumnOf(static_cast<int32_t>(b * kLanes64));
-    // A block that the turn cuts in two has two stretches of columns; 0 is a
-    // bound there, too.
-    const double least_price =
-        begin + view.lanes <= roster_->num_rows()
-            ? request.price.Least(begin, begin + view.lanes)
-            : 0;
-    for (int t = 0; t < tasks; ++t) {
-      const int j = request.task_begin + t;
-      if (sink.threshold(j) == std::numeric_limits<double>::infinity())
-        continue;
-      const TaskScorer& scorer = scorers_[j];
-      scorer.Logits(view, logits);
-      // Rounded down, so that single precision leaves nobody out.
-      const auto bar = std::nextafter(
-          static_cast<float>(sink.threshold(j) + least_price), -HUGE_VALF);
-      int n = scorer.Survivors(logits, bar, survivors);
-      int kept = 0;
-      for (int s = 0; s < n; ++s) {
-        if (Eligible(tasks_[j], block, b, survivors[s])) {
-          survivors[kept++] = survivors[s];
-        }
+// A few blocks at a time, so that their skims stay in the cache while the tasks
+// pass over them.
+constexpr int64_t kSkimBytes = 256 << 10;
+constexpr int64_t kMostBlocks = 128;
+
+// One task's way through a few blocks.
+class BatchScan::Pass {
+ public:
+  Pass(const BatchScan& scan, ScanSink& sink, int64_t begin, int64_t end)
+      : scan_(scan), sink_(sink), begin_(begin), end_(end) {
+    for (int64_t b = begin; b < end; ++b) {
+      bounds_.Include(scan.roster_->block(b).skim.bounds);
+    }
+  }
+
+  void Run(int task) {
+    task_ = task;
+    const TaskScorer& scorer = scan_.scorers_[task];
+    for (int64_t b = begin_; b < end_; ++b) {
+      const int64_t i = b - begin_;
+      scorer.skim().Sums(scan_.roster_->block(b).skim, sums_ + i * kLanes64,
+                         largest_ + i * kSkimGroups);
+    }
+    least_ = std::numeric_limits<int32_t>::min();
+    const int32_t first = FirstSum();
+    Sweep(first, int64_t{std::numeric_limits<int32_t>::max()} + 1);
+    SetBar();
+    Sweep(std::numeric_limits<int32_t>::min(), first);
+  }
+
+ private:
+  // So many of the best sums as the sink has room for, about: their utilities
+  // make a threshold that few of the others reach.
+  int32_t FirstSum() {
+    const int64_t groups = (end_ - begin_) * kSkimGroups;
+    const int64_t room = std::clamp<int64_t>(sink_.room(task_), 0, groups - 1);
+    if (room == 0) return std::numeric_limits<int32_t>::max();
+    std::copy_n(largest_, groups, order_);
+    std::nth_element(order_, order_ + (room - 1), order_ + groups,
+                     std::greater<>());
+    return order_[room - 1];
+  }
+
+  void SetBar() {
+    if (sink_.threshold(task_) == threshold_ && least_task_ == task_) return;
+    threshold_ = sink_.threshold(task_);
+    least_task_ = task_;
+    // Rounded down, so that single precision leaves nobody out.
+    bar_ = std::nextafter(static_cast<float>(threshold_), -HUGE_VALF);
+    least_ = scan_.scorers_[task_].LeastSum(bounds_, bar_);
+  }
+
+  // Lanes of sums in [from, below).
+  void Sweep(int64_t from, int64_t below) {
+    SetBar();
+    for (int64_t i = 0; i < (end_ - begin_) * kSkimGroups; ++i) {
+      if (largest_[i] < from || largest_[i] < least_) continue;
+      const int64_t b = begin_ + i / kSkimGroups;
+      const int first = static_cast<int>(i % kSkimGroups) * kSkimGroup;
+      const int32_t* sums = sums_ + i * kSkimGroup;
+      for (int l = 0; l < kSkimGroup; ++l) {
+        if (sums[l] < from || sums[l] >= below || sums[l] < least_) continue;
+        Look(b, first + l, sums[l]);
       }
-      if (kept == 0) continue;
-      PackLanes(logits, survivors, kept, packed);
-      scorer.Scores(packed, kept, scores);
-      for (int s = 0; s < kept; ++s) {
-        if (scores.utility[s] == -HUGE_VALF) continue;
-        const auto row = static_cast<int32_t>(b * kLanes64 + survivors[s]);
-        sink.Add(j, ColumnOf(row), scores.utility[s]);
+    }
+    Flush();
+  }
+
+  void Look(int64_t b, int lane, int32_t sum) {
+    const RosterBlock& block = scan_.roster_->block(b);
+    if (!scan_.Eligible(scan_.tasks_[task_], block, b, lane)) return;
+    const LabelerBlock view = scan_.View(b);
+    const TaskScorer& scorer = scan_.scorers_[task_];
+    if (!scorer.MayExceed(bounds_, view, lane, sum, bar_)) return;
+    rows_[pending_] = static_cast<int32_t>(b * kLanes64 + lane);
+    scorer.LogitsOf(view, lane, packed_, pending_);
+    if (++pending_ == kChunk) {
+      Flush();
+      SetBar();
+    }
+  }
+
+  void Flush() {
+    if (pending_ == 0) return;
+    for (int i = pending_; i < kChunk; ++i) {
+      packed_.logit[i] = packed_.variance[i] = 0;
+      packed_.charge[i] = HUGE_VALF;
+    }
+    scan_.scorers_[task_].Scores(packed_, pending_, scores_);
+    for (int i = 0; i < pending_; ++i) {
+      if (scores_.utility[i] == -HUGE_VALF) continue;
+      sink_.Add(task_, scan_.ColumnOf(rows_[i]), scores_.utility[i]);
+    }
+    pending_ = 0;
+  }
+
+  // Scores() works on so many lanes at once.
+  static constexpr int kChunk = 16;
+
+  const BatchScan& scan_;
+  ScanSink& sink_;
+  const int64_t begin_, end_;
+  SkimBounds bounds_;
+
+  int task_ = 0;
+  double threshold_ = 0;
+  int least_task_ = -1;
+  float bar_ = 0;
+  int32_t least_ = 0;
+  int pending_ = 0;
+  int32_t rows_[kChunk];
+  BlockLogits packed_;
+  BlockScores scores_;
+  int32_t largest_[kMostBlocks * kSkimGroups];
+  int32_t order_[kMostBlocks * kSkimGroups];
+  int32_t sums_[kMostBlocks * kLanes64];
+};
+
+void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
+  const int64_t bytes = int64_t{roster_->num_skills() + 1} * 2 * kLanes64;
+  const int64_t step = std::clamp<int64_t>(kSkimBytes / bytes, 1, kMostBlocks);
+  for (int64_t b = 0; b < roster_->num_blocks(); b += step) {
+    Pass pass(*this, sink, b, std::min(roster_->num_blocks(), b + step));
+    for (int j = request.task_begin; j < request.task_end; ++j) {
+      if (sink.threshold(j) != std::numeric_limits<double>::infinity()) {
+        pass.Run(j);
       }
     }
   }

@@ -58,6 +58,7 @@ class BatchScan {
   Leftover LeftOver(int task, std::span<const int32_t> taken) const;
 
  private:
+  class Pass;
   LabelerBlock View(int64_t block) const;
   bool Eligible(const BatchTask& task, const RosterBlock& block,
                 int64_t block_index, int lane) const;

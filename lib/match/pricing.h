@@ -103,6 +103,13 @@ class ScanSink {
   // A pair matters only if utility - price[labeler] > threshold(task). Rises
   // while pairs are added; reading it once per block of labelers will do.
   double threshold(int task) const { return tasks_[task - begin_].threshold; }
+  // Pairs that can still be added before each takes the place of another, and
+  // the threshold rises: the best ones had better be offered first.
+  int64_t room(int task) const {
+    const Best& best = tasks_[task - begin_];
+    return static_cast<int64_t>(best.limit) -
+           static_cast<int64_t>(best.heap.size());
+  }
 
  private:
   friend class DensePricer;

@@ -40,6 +40,7 @@
 #include "lib/skill/loading.h"
 #include "lib/skill/policy.h"
 #include "lib/skill/scoring_kernel.h"
+#include "lib/skill/skim.h"
 
 namespace allot {
 
@@ -124,11 +125,31 @@ class TaskScorer {
   // Both steps for one lane.
   PairScore ScorePair(const LabelerBlock& block, int lane) const;
 
+  // The quick way to the few that matter, over any number of blocks (skim.h):
+  // lanes whose sum is below LeastSum(bar) cannot exceed it, nor can those of
+  // which MayExceed() says no; the others are put into one BlockLogits by
+  // LogitsOf(), to be scored together.
+  const LoadingSkim& skim() const { return skim_; }
+  int32_t LeastSum(const SkimBounds& bounds, float bar) const;
+  // `lane` of `block`, whose sum is `sum`, under the bounds of `block` or of
+  // more.
+  bool MayExceed(const SkimBounds& bounds, const LabelerBlock& block, int lane,
+                 int32_t sum, float bar) const;
+  // Step one for one lane, into place `at` of `packed`.
+  void LogitsOf(const LabelerBlock& block, int lane, BlockLogits& packed,
+                int at) const;
+
  private:
   // Bits at rung r of a ladder of logits are at most bits_ceiling_[r].
   float BitsCeiling(float logit) const;
   // No logit below this reaches `bits`.
   float LogitNeededFor(float bits) const;
+  // No lower logit exceeds `bar`, where no charge is less than this; infinity
+  // if none does.
+  float LogitBar(float bar, float least_charge) const;
+  float Charge(const LabelerBlock& block, int lane) const;
+  // sqrt(1 + pi/8 V) for the least V under the bounds.
+  double LeastDivisor(const SkimBounds& bounds) const;
 
   ScoringConstants constants_;
   ChargeConstants charges_;
@@ -139,6 +160,8 @@ class TaskScorer {
   absl::InlinedVector<SkillWeight, 4> loading_;
   absl::InlinedVector<PosteriorTerm, 2> posterior_;
   alignas(64) float bits_ceiling_[kLanes];
+  LoadingSkim skim_;
+  double squares_ = 0;  // sum of squared weights
 };
 
 }  // namespace allot
