@@ -2,6 +2,7 @@
 #include "lib/engine/scan.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -84,10 +85,10 @@ bool BatchScan::Eligible(const BatchTask& task, const RosterBlock& block,
 
 // A few blocks at a time, so that their skims stay in the cache while the tasks
 // pass over them.
-constexpr int64_t kSkimBytes = 256 << 10;
-constexpr int64_t kMostBlocks = 128;
+constexpr int64_t kSkimBytes = 128 << 10;
+constexpr int64_t kMostBlocks = 64;
 
-// One task's way through a few blocks.
+// The way of tasks through a few blocks.
 class BatchScan::Pass {
  public:
   Pass(const BatchScan& scan, ScanSink& sink, int64_t begin, int64_t end)
@@ -97,54 +98,90 @@ class BatchScan::Pass {
     }
   }
 
-  void Run(int task) {
-    task_ = task;
-    const TaskScorer& scorer = scan_.scorers_[task];
-    for (int64_t b = begin_; b < end_; ++b) {
-      const int64_t i = b - begin_;
-      scorer.skim().Sums(scan_.roster_->block(b).skim, sums_ + i * kLanes64,
-                         largest_ + i * kSkimGroups);
+  // At most kSkimTasks of them.
+  void Run(std::span<const int> tasks) {
+    if (tasks.size() == kSkimTasks) {
+      SumsTogether(tasks);
+    } else {
+      for (size_t t = 0; t < tasks.size(); ++t) {
+        const LoadingSkim& loading = scan_.scorers_[tasks[t]].skim();
+        for (int64_t b = begin_; b < end_; ++b) {
+          loading.Sums(scan_.roster_->block(b).skim,
+                       sums_[t] + (b - begin_) * kLanes64,
+                       largest_[t] + (b - begin_) * kSkimGroups);
+        }
+      }
     }
-    least_ = std::numeric_limits<int32_t>::min();
-    const int32_t first = FirstSum();
-    Sweep(first, int64_t{std::numeric_limits<int32_t>::max()} + 1);
-    SetBar();
-    Sweep(std::numeric_limits<int32_t>::min(), first);
+    for (size_t t = 0; t < tasks.size(); ++t) {
+      Score(tasks[t], sums_[t], largest_[t]);
+    }
   }
 
  private:
+  void SumsTogether(std::span<const int> tasks) {
+    const LoadingSkim* loadings[kSkimTasks];
+    for (size_t t = 0; t < kSkimTasks; ++t) {
+      loadings[t] = &scan_.scorers_[tasks[t]].skim();
+    }
+    for (int64_t b = begin_; b < end_; ++b) {
+      int32_t* sums[kSkimTasks];
+      int32_t* largest[kSkimTasks];
+      for (int t = 0; t < kSkimTasks; ++t) {
+        sums[t] = sums_[t] + (b - begin_) * kLanes64;
+        largest[t] = largest_[t] + (b - begin_) * kSkimGroups;
+      }
+      LoadingSkim::Sums(loadings, scan_.roster_->block(b).skim, sums, largest);
+    }
+  }
+
+  void Score(int task, const int32_t* sums, const int32_t* largest) {
+    task_ = task;
+    SetBar();
+    const auto nobody = [](const int32_t*) { return 0u; };
+    constexpr int32_t kLeast = std::numeric_limits<int32_t>::min();
+    if (sink_.room(task) <= 0) {
+      Sweep(sums, largest, kLeast, nobody);
+      return;
+    }
+    const int32_t first = FirstSum(largest);
+    Sweep(sums, largest, first, nobody);
+    Sweep(sums, largest, kLeast,
+          [first](const int32_t* group) { return Reaching(group, first); });
+  }
+
   // So many of the best sums as the sink has room for, about: their utilities
   // make a threshold that few of the others reach.
-  int32_t FirstSum() {
-    const int64_t groups = (end_ - begin_) * kSkimGroups;
-    const int64_t room = std::clamp<int64_t>(sink_.room(task_), 0, groups - 1);
-    if (room == 0) return std::numeric_limits<int32_t>::max();
-    std::copy_n(largest_, groups, order_);
+  int32_t FirstSum(const int32_t* largest) {
+    const int64_t groups =
+        std::min(kGroupsLookedAt, (end_ - begin_) * kSkimGroups);
+    const int64_t room = std::min(sink_.room(task_), groups);
+    std::copy_n(largest, groups, order_);
     std::nth_element(order_, order_ + (room - 1), order_ + groups,
                      std::greater<>());
     return order_[room - 1];
   }
 
   void SetBar() {
-    if (sink_.threshold(task_) == threshold_ && least_task_ == task_) return;
     threshold_ = sink_.threshold(task_);
-    least_task_ = task_;
     // Rounded down, so that single precision leaves nobody out.
-    bar_ = std::nextafter(static_cast<float>(threshold_), -HUGE_VALF);
-    least_ = scan_.scorers_[task_].LeastSum(bounds_, bar_);
+    bar_ = scan_.scorers_[task_].MakeSkimBar(
+        bounds_, std::nextafter(static_cast<float>(threshold_), -HUGE_VALF));
   }
 
-  // Lanes of sums in [from, below).
-  void Sweep(int64_t from, int64_t below) {
-    SetBar();
-    for (int64_t i = 0; i < (end_ - begin_) * kSkimGroups; ++i) {
-      if (largest_[i] < from || largest_[i] < least_) continue;
+  // Lanes of sums from `from` on, but for those that `done` marks in a group.
+  template <typename Done>
+  void Sweep(const int32_t* sums, const int32_t* largest, int32_t from,
+             const Done& done) {
+    const auto groups = static_cast<int>((end_ - begin_) * kSkimGroups);
+    for (int i = 0; i < groups; ++i) {
+      if (largest[i] < from || largest[i] < bar_.least_sum) continue;
+      const int32_t* group = sums + i * kSkimGroup;
+      uint32_t left =
+          Reaching(group, std::max(from, bar_.least_sum)) & ~done(group);
       const int64_t b = begin_ + i / kSkimGroups;
-      const int first = static_cast<int>(i % kSkimGroups) * kSkimGroup;
-      const int32_t* sums = sums_ + i * kSkimGroup;
-      for (int l = 0; l < kSkimGroup; ++l) {
-        if (sums[l] < from || sums[l] >= below || sums[l] < least_) continue;
-        Look(b, first + l, sums[l]);
+      for (; left != 0; left &= left - 1) {
+        const int l = std::countr_zero(left);
+        Look(b, i % kSkimGroups * kSkimGroup + l, group[l]);
       }
     }
     Flush();
@@ -152,16 +189,13 @@ class BatchScan::Pass {
 
   void Look(int64_t b, int lane, int32_t sum) {
     const RosterBlock& block = scan_.roster_->block(b);
-    if (!scan_.Eligible(scan_.tasks_[task_], block, b, lane)) return;
     const LabelerBlock view = scan_.View(b);
     const TaskScorer& scorer = scan_.scorers_[task_];
-    if (!scorer.MayExceed(bounds_, view, lane, sum, bar_)) return;
+    if (!scorer.MayExceed(bar_, view, lane, sum)) return;
+    if (!scan_.Eligible(scan_.tasks_[task_], block, b, lane)) return;
     rows_[pending_] = static_cast<int32_t>(b * kLanes64 + lane);
     scorer.LogitsOf(view, lane, packed_, pending_);
-    if (++pending_ == kChunk) {
-      Flush();
-      SetBar();
-    }
+    if (++pending_ == kChunk) Flush();
   }
 
   void Flush() {
@@ -176,10 +210,13 @@ class BatchScan::Pass {
       sink_.Add(task_, scan_.ColumnOf(rows_[i]), scores_.utility[i]);
     }
     pending_ = 0;
+    if (sink_.threshold(task_) != threshold_) SetBar();
   }
 
   // Scores() works on so many lanes at once.
   static constexpr int kChunk = 16;
+  // Enough of them to find a good start, at little cost.
+  static constexpr int64_t kGroupsLookedAt = 128;
 
   const BatchScan& scan_;
   ScanSink& sink_;
@@ -188,27 +225,30 @@ class BatchScan::Pass {
 
   int task_ = 0;
   double threshold_ = 0;
-  int least_task_ = -1;
-  float bar_ = 0;
-  int32_t least_ = 0;
+  TaskScorer::SkimBar bar_;
   int pending_ = 0;
   int32_t rows_[kChunk];
   BlockLogits packed_;
   BlockScores scores_;
-  int32_t largest_[kMostBlocks * kSkimGroups];
-  int32_t order_[kMostBlocks * kSkimGroups];
-  int32_t sums_[kMostBlocks * kLanes64];
+  int32_t order_[kGroupsLookedAt];
+  int32_t largest_[kSkimTasks][kMostBlocks * kSkimGroups];
+  int32_t sums_[kSkimTasks][kMostBlocks * kLanes64];
 };
 
 void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
   const int64_t bytes = int64_t{roster_->num_skills() + 1} * 2 * kLanes64;
   const int64_t step = std::clamp<int64_t>(kSkimBytes / bytes, 1, kMostBlocks);
+  std::vector<int> tasks;
+  for (int j = request.task_begin; j < request.task_end; ++j) {
+    if (sink.threshold(j) != std::numeric_limits<double>::infinity()) {
+      tasks.push_back(j);
+    }
+  }
+  const std::span<const int> all = tasks;
   for (int64_t b = 0; b < roster_->num_blocks(); b += step) {
     Pass pass(*this, sink, b, std::min(roster_->num_blocks(), b + step));
-    for (int j = request.task_begin; j < request.task_end; ++j) {
-      if (sink.threshold(j) != std::numeric_limits<double>::infinity()) {
-        pass.Run(j);
-      }
+    for (size_t t = 0; t < all.size(); t += kSkimTasks) {
+      pass.Run(all.subspan(t, std::min<size_t>(kSkimTasks, all.size() - t)));
     }
   }
 }

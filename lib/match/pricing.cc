@@ -137,6 +137,9 @@ DensePricer::Known DensePricer::BestKnown(int task,
   const size_t k = candidates_.redundancy[task];
   const double penalty = candidates_.penalty(task);
   std::vector<double> best;
+  best.reserve((found == nullptr ? 0 : found->heap.size()) +
+               static_cast<size_t>(candidates_.offset[task + 1] -
+                                   candidates_.offset[task]));
   if (found != nullptr) {
     for (const ScanSink::Pair& pair : found->heap) {
       best.push_back(pair.reduced + penalty);
@@ -270,6 +273,7 @@ absl::StatusOr<DensePricer::Scanned> DensePricer::Scan() {
               ? options_.candidates_per_task
               : std::min<int64_t>(std::max(24, k + 8), enough_for_all);
       best.limit = std::max<int64_t>(k, first * growth_);
+      best.heap.reserve(std::min<size_t>(best.limit, 1024) + 1);
       best.threshold = best.first_threshold =
           task_price_[t] - candidates_.penalty(t);
       best.known = std::span<const int32_t>(columns_).subspan(

@@ -152,42 +152,45 @@ float TaskScorer::LogitBar(float bar, float least_charge) const {
                   LogitNeededFor(needed / constants_.value_of_bit));
 }
 
-double TaskScorer::LeastDivisor(const SkimBounds& bounds) const {
+TaskScorer::SkimBar TaskScorer::MakeSkimBar(const SkimBounds& bounds,
+                                            float bar) const {
+  constexpr double kMost = std::numeric_limits<int32_t>::max() - 1;
+  SkimBar made;
+  made.bar = bar;
+  // What the division by the root of 1 + pi/8 V leaves at most.
   const double variance =
       difficulty_variance_ + squares_ * double{bounds.least_variance};
-  return std::sqrt(1 + std::numbers::pi / 8 * variance) * (1 - 1e-5);
-}
-
-int32_t TaskScorer::LeastSum(const SkimBounds& bounds, float bar) const {
-  constexpr double kMost = std::numeric_limits<int32_t>::max() - 1;
+  const double divisor =
+      std::sqrt(1 + std::numbers::pi / 8 * variance) * (1 - 1e-5);
+  const double slack = skim_.Slack(bounds.largest_mean) +
+                       1e-6 * std::abs(difficulty_) - difficulty_;
+  made.scale = LoadingSkim::kUnit / divisor;
+  made.offset = slack / divisor;
   // As Charge(), of the least of everything: rounding keeps the order.
   const float seconds = charges_.base_seconds * bounds.least_time_factor;
   const float price =
       bounds.least_per_answer + bounds.least_per_second * seconds;
   const float least_charge = charges_.cost * price + charges_.time * seconds;
   const float logit = LogitBar(bar, least_charge);
-  if (logit <= 0) return std::numeric_limits<int32_t>::min();
-  const double numerator = logit * LeastDivisor(bounds) + difficulty_ -
-                           skim_.Slack(bounds.largest_mean) -
-                           1e-6 * std::abs(difficulty_);
-  const double sum = std::floor(numerator / LoadingSkim::kUnit);
-  return static_cast<int32_t>(std::clamp(sum, -kMost, kMost));
+  made.least_sum = std::numeric_limits<int32_t>::min();
+  if (logit > 0) {
+    made.least_sum = static_cast<int32_t>(std::clamp(
+        std::floor((logit - made.offset) / made.scale), -kMost, kMost));
+  }
+  return made;
 }
 
-bool TaskScorer::MayExceed(const SkimBounds& bounds, const LabelerBlock& block,
-                           int lane, int32_t sum, float bar) const {
+bool TaskScorer::MayExceed(const SkimBar& bar, const LabelerBlock& block,
+                           int lane, int32_t sum) const {
   if (sum == kNoSkim) return true;
-  const double numerator = sum * LoadingSkim::kUnit - difficulty_ +
-                           skim_.Slack(bounds.largest_mean) +
-                           1e-6 * std::abs(difficulty_);
-  const double logit = std::max(0.0, numerator / LeastDivisor(bounds));
+  const double logit = std::max(0.0, sum * bar.scale + bar.offset);
   const int rung =
       std::min(kLanes - 1, static_cast<int>((logit - kLowestRung) / kRung) + 1);
   const float gross = constants_.value_of_bit * bits_ceiling_[rung] +
                       constants_.explore * skill_bits_ceiling_;
   const float charge = Charge(block, lane);
-  return gross - charge + 1e-6f * (gross + std::abs(charge) + std::abs(bar)) >=
-         bar;
+  const float rounding = 1e-6f * (gross + std::abs(charge) + std::abs(bar.bar));
+  return gross - charge + rounding >= bar.bar;
 }
 
 float TaskScorer::Charge(const LabelerBlock& block, int lane) const {

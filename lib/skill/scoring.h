@@ -126,15 +126,21 @@ class TaskScorer {
   PairScore ScorePair(const LabelerBlock& block, int lane) const;
 
   // The quick way to the few that matter, over any number of blocks (skim.h):
-  // lanes whose sum is below LeastSum(bar) cannot exceed it, nor can those of
-  // which MayExceed() says no; the others are put into one BlockLogits by
-  // LogitsOf(), to be scored together.
+  // lanes whose sum is below SkimBar::least_sum cannot exceed `bar`, nor can
+  // those of which MayExceed() says no; the others are put into one BlockLogits
+  // by LogitsOf(), to be scored together.
   const LoadingSkim& skim() const { return skim_; }
-  int32_t LeastSum(const SkimBounds& bounds, float bar) const;
-  // `lane` of `block`, whose sum is `sum`, under the bounds of `block` or of
-  // more.
-  bool MayExceed(const SkimBounds& bounds, const LabelerBlock& block, int lane,
-                 int32_t sum, float bar) const;
+  struct SkimBar {
+    float bar = 0;
+    int32_t least_sum = 0;
+    // No logit is above sum * scale + offset, where that is positive.
+    double scale = 0;
+    double offset = 0;
+  };
+  SkimBar MakeSkimBar(const SkimBounds& bounds, float bar) const;
+  // `lane` of a `block` that is within the bar's bounds.
+  bool MayExceed(const SkimBar& bar, const LabelerBlock& block, int lane,
+                 int32_t sum) const;
   // Step one for one lane, into place `at` of `packed`.
   void LogitsOf(const LabelerBlock& block, int lane, BlockLogits& packed,
                 int at) const;
@@ -148,8 +154,6 @@ class TaskScorer {
   // if none does.
   float LogitBar(float bar, float least_charge) const;
   float Charge(const LabelerBlock& block, int lane) const;
-  // sqrt(1 + pi/8 V) for the least V under the bounds.
-  double LeastDivisor(const SkimBounds& bounds) const;
 
   ScoringConstants constants_;
   ChargeConstants charges_;

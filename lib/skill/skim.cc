@@ -47,6 +47,15 @@ void PlainSums(const int16_t* mean, const int32_t* pairs, int count,
 }
 
 #if defined(__x86_64__)
+__attribute__((target("avx2"), always_inline)) inline int32_t LargestOf(
+    __m256i x) {
+  __m128i most =
+      _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+  most = _mm_max_epi32(most, _mm_shuffle_epi32(most, 0x4e));
+  most = _mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1));
+  return _mm_cvtsi128_si32(most);
+}
+
 __attribute__((target("avx2"))) void Avx2Sums(const int16_t* mean,
                                               const int32_t* pairs, int count,
                                               int32_t* sums, int32_t* largest) {
@@ -66,12 +75,34 @@ __attribute__((target("avx2"))) void Avx2Sums(const int16_t* mean,
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums) + v, sum[v]);
   }
   for (int g = 0; g < kSkimGroups; ++g) {
-    const __m256i both = _mm256_max_epi32(sum[2 * g], sum[2 * g + 1]);
-    __m128i most = _mm_max_epi32(_mm256_castsi256_si128(both),
-                                 _mm256_extracti128_si256(both, 1));
-    most = _mm_max_epi32(most, _mm_shuffle_epi32(most, 0x4e));
-    most = _mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1));
-    largest[g] = _mm_cvtsi128_si32(most);
+    largest[g] = LargestOf(_mm256_max_epi32(sum[2 * g], sum[2 * g + 1]));
+  }
+}
+
+// Sixteen lanes of four tasks fill the registers.
+__attribute__((target("avx2"))) void Avx2SumsOfFour(
+    const int16_t* mean, const int32_t* const* weights, int count,
+    int32_t* const* sums, int32_t* const* largest) {
+  for (int g = 0; g < kSkimGroups; ++g) {
+    __m256i sum[kSkimTasks][2];
+    for (auto& s : sum) s[0] = s[1] = _mm256_setzero_si256();
+    const auto* from =
+        reinterpret_cast<const __m256i*>(mean + g * kSkimGroup * 2);
+    for (int p = 0; p < count; ++p, from += kLanes / 8) {
+      const __m256i x = _mm256_loadu_si256(from);
+      const __m256i y = _mm256_loadu_si256(from + 1);
+      for (int t = 0; t < kSkimTasks; ++t) {
+        const __m256i w = _mm256_set1_epi32(weights[t][p]);
+        sum[t][0] = _mm256_add_epi32(sum[t][0], _mm256_madd_epi16(x, w));
+        sum[t][1] = _mm256_add_epi32(sum[t][1], _mm256_madd_epi16(y, w));
+      }
+    }
+    for (int t = 0; t < kSkimTasks; ++t) {
+      auto* to = reinterpret_cast<__m256i*>(sums[t] + g * kSkimGroup);
+      _mm256_storeu_si256(to, sum[t][0]);
+      _mm256_storeu_si256(to + 1, sum[t][1]);
+      largest[t][g] = LargestOf(_mm256_max_epi32(sum[t][0], sum[t][1]));
+    }
   }
 }
 #endif
@@ -146,6 +177,14 @@ LoadingSkim::LoadingSkim(std::span<const SkillWeight> loading) {
   }
   terms_ = static_cast<int>(loading.size());
   usable_ = size <= kLargestLoading;
+  int32_t last = -1;
+  for (const Pair& pair : pairs_) last = std::max(last, pair.pair);
+  if (usable_ && 2 * static_cast<int32_t>(pairs_.size()) > last + 1) {
+    dense_.assign(static_cast<size_t>(last) + 1, 0);
+    for (const Pair& pair : pairs_) {
+      dense_[static_cast<size_t>(pair.pair)] = pair.weights;
+    }
+  }
 }
 
 void LoadingSkim::Sums(const BlockSkim& block, int32_t* sums,
@@ -159,6 +198,29 @@ void LoadingSkim::Sums(const BlockSkim& block, int32_t* sums,
   BestKernel()(block.mean.data(),
                pairs_.empty() ? nullptr : &pairs_.front().pair,
                static_cast<int>(pairs_.size()), sums, largest);
+}
+
+void LoadingSkim::Sums(const LoadingSkim* const* loadings,
+                       const BlockSkim& block, int32_t* const* sums,
+                       int32_t* const* largest) {
+#if defined(__x86_64__)
+  static const bool avx2 = __builtin_cpu_supports("avx2");
+  const size_t pairs = loadings[0]->dense_.size();
+  bool together = avx2 && pairs > 0 && !block.mean.empty();
+  const int32_t* weights[kSkimTasks];
+  for (int t = 0; t < kSkimTasks; ++t) {
+    together = together && loadings[t]->dense_.size() == pairs;
+    weights[t] = loadings[t]->dense_.data();
+  }
+  if (together) {
+    Avx2SumsOfFour(block.mean.data(), weights, static_cast<int>(pairs), sums,
+                   largest);
+    return;
+  }
+#endif
+  for (int t = 0; t < kSkimTasks; ++t) {
+    loadings[t]->Sums(block, sums[t], largest[t]);
+  }
 }
 
 double LoadingSkim::Slack(float largest_mean) const {
