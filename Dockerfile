@@ -22,4 +22,6 @@ STOPSIGNAL SIGTERM
 # Answers only when allotd does.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD ["allot", "--timeout", "2", "pool", "list"]
-ENTRYPOINT ["allotd", "--listen=0.0.0.0:50051", "--http_listen=0.0.0.0:9464", "--store=sqlite:/var/lib/allot/allot.db"]
+# A container's network is its own; give --tls_cert and --tls_key, and
+# --allow_cleartext=http, where others reach it.
+ENTRYPOINT ["allotd", "--listen=0.0.0.0:50051", "--http_listen=0.0.0.0:9464", "--allow_cleartext=all", "--store=sqlite:/var/lib/allot/allot.db"]

@@ -60,19 +60,6 @@ AlphaOptions OnThreads(int threads) {
   return options;
 }
 
-// Durations come in the order of the file, answers grouped by task.
-std::vector<double> SecondsByTask(const DataFolder& data,
-                                  const AnswerSet& answers) {
-  std::vector<double> seconds(data.duration_s.size());
-  if (seconds.empty()) return seconds;
-  std::vector<int64_t> next(answers.task_begin.begin(),
-                            answers.task_begin.end() - 1);
-  for (size_t i = 0; i < data.answers.size(); ++i) {
-    seconds[next[data.answers[i].task]++] = data.duration_s[i];
-  }
-  return seconds;
-}
-
 void AddTruth(const ScoringRules& rules, AggregateReport& report) {
   report.summary["truth"] = {{"tasks", rules.tasks},
                              {"accuracy", rules.accuracy},
@@ -203,7 +190,7 @@ absl::StatusOr<AggregateReport> AggregateClasses(
     AddTruth(rules, report);
   }
   ALLOT_RETURN_IF_ERROR(AddPool(options, data, answers, whole,
-                                SecondsByTask(data, answers), report));
+                                DurationsByTask(data, answers), report));
   std::vector<int64_t> won(answers.num_classes, 0);
   report.columns = {"task", "label", "confidence"};
   for (size_t t = 0; t < data.tasks.size(); ++t) {

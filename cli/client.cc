@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/client.h"
 
+#include <fstream>
+#include <sstream>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -47,6 +50,9 @@ std::string Advice(const grpc::Status& status, absl::string_view message,
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
       return "the server is at its limit: try again later, or ask for less at "
              "once";
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return "this server asks for a token: name a file that holds one with "
+             "--token-file or ALLOT_TOKEN_FILE";
     case grpc::StatusCode::UNIMPLEMENTED:
       return "this server does not know the call: is it an allotd of this "
              "version?";
@@ -67,6 +73,39 @@ std::string Advice(const grpc::Status& status, absl::string_view message,
   }
 }
 
+// The file's text; an error goes to `status`, which keeps the first.
+std::string ReadFile(absl::string_view flag, const std::string& path,
+                     absl::Status& status) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (file.good()) text << file.rdbuf();
+  if ((!file.good() || text.str().empty()) && status.ok()) {
+    status = absl::InvalidArgumentError(
+        absl::StrCat(flag, ": cannot read ", path, ", or it is empty"));
+  }
+  return text.str();
+}
+
+std::shared_ptr<grpc::ChannelCredentials> Credentials(
+    const ClientOptions& options, absl::Status& status) {
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    status = absl::InvalidArgumentError("--tls-cert and --tls-key go together");
+  }
+  if (options.tls_ca.empty()) {
+    if (!options.tls_cert.empty()) {
+      status = absl::InvalidArgumentError("--tls-cert needs --tls-ca too");
+    }
+    return grpc::InsecureChannelCredentials();
+  }
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = ReadFile("--tls-ca", options.tls_ca, status);
+  if (!options.tls_cert.empty()) {
+    tls.pem_cert_chain = ReadFile("--tls-cert", options.tls_cert, status);
+    tls.pem_private_key = ReadFile("--tls-key", options.tls_key, status);
+  }
+  return grpc::SslCredentials(tls);
+}
+
 }  // namespace
 
 Client::Client(const ClientOptions& options) : options_(options) {
@@ -74,7 +113,12 @@ Client::Client(const ClientOptions& options) : options_(options) {
   arguments.SetServiceConfigJSON(kServiceConfig);
   arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
   const auto channel = grpc::CreateCustomChannel(
-      options.server, grpc::InsecureChannelCredentials(), arguments);
+      options.server, Credentials(options, usable_), arguments);
+  if (!options.token_file.empty()) {
+    const std::string token =
+        ReadFile("--token-file", options.token_file, usable_);
+    token_ = absl::StrCat("Bearer ", absl::StripAsciiWhitespace(token));
+  }
   pools_ = v1::PoolService::NewStub(channel);
   labelers_ = v1::LabelerService::NewStub(channel);
   allocation_ = v1::AllocationService::NewStub(channel);

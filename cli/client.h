@@ -23,6 +23,13 @@ namespace allot {
 struct ClientOptions {
   std::string server = "127.0.0.1:50051";
   std::chrono::milliseconds timeout{60000};  // of one call
+  // Paths of PEM files. An authority turns on TLS; certificate and key are this
+  // client's own, where the server asks for one.
+  std::string tls_ca;
+  std::string tls_cert;
+  std::string tls_key;
+  // Path of a file with a bearer token, and nothing else.
+  std::string token_file;
 };
 
 // The first field at fault of an error, "answers[17].label"; empty if the
@@ -31,6 +38,7 @@ std::string FieldAtFault(const absl::Status& status);
 
 class Client {
  public:
+  // Reads the files. What is wrong with them is the error of every call.
   explicit Client(const ClientOptions& options);
 
   v1::PoolService::Stub& pools() { return *pools_; }
@@ -47,7 +55,9 @@ class Client {
       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                    Response*),
       const Request& request) {
+    if (!usable_.ok()) return usable_;
     grpc::ClientContext context;
+    if (!token_.empty()) context.AddMetadata("authorization", token_);
     context.set_deadline(std::chrono::system_clock::now() + options_.timeout);
     Response response;
     const grpc::Status status = (stub.*method)(&context, request, &response);
@@ -59,6 +69,8 @@ class Client {
   absl::Status ToAbslStatus(const grpc::Status& status) const;
 
   ClientOptions options_;
+  absl::Status usable_;
+  std::string token_;  // as it is sent: "Bearer ..."
   std::unique_ptr<v1::PoolService::Stub> pools_;
   std::unique_ptr<v1::LabelerService::Stub> labelers_;
   std::unique_ptr<v1::AllocationService::Stub> allocation_;

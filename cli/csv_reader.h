@@ -27,8 +27,8 @@ using CsvRow =
 
 // The first line names the columns; others than `columns` are skipped. A byte
 // order mark, CRLF line ends, quoted fields with commas and newlines, and blank
-// lines are fine. On success *present (may be null) says which of `columns` the
-// file has. Streams: holds one row.
+// lines are fine. Once the header is read *present (may be null) says which of
+// `columns` the file has. Streams: holds one row.
 //
 // Errors: kNotFound or kUnavailable for a file that cannot be opened or read;
 // kInvalidArgument "file:line: ..." for broken quoting, a row whose number of

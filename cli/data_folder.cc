@@ -364,6 +364,18 @@ absl::StatusOr<NumericAnswerSet> BuildNumericAnswerSet(const DataFolder& data) {
                                  data.measured);
 }
 
+std::vector<double> DurationsByTask(const DataFolder& data,
+                                    const AnswerSet& answers) {
+  std::vector<double> seconds(data.duration_s.size());
+  if (seconds.empty()) return seconds;
+  std::vector<int64_t> next(answers.task_begin.begin(),
+                            answers.task_begin.end() - 1);
+  for (size_t i = 0; i < data.answers.size(); ++i) {
+    seconds[next[data.answers[i].task]++] = data.duration_s[i];
+  }
+  return seconds;
+}
+
 absl::StatusOr<std::vector<Comparison>> BuildComparisons(
     const DataFolder& data) {
   int32_t left = -1, right = -1;

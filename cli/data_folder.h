@@ -94,6 +94,11 @@ absl::StatusOr<std::vector<NumericGold>> ReadMeasuredGold(
 absl::StatusOr<AnswerSet> BuildAnswerSet(const DataFolder& data);
 absl::StatusOr<NumericAnswerSet> BuildNumericAnswerSet(const DataFolder& data);
 
+// Seconds each answer took, in the order of `answers`; empty if the file tells
+// none. `answers` is BuildAnswerSet(data).
+std::vector<double> DurationsByTask(const DataFolder& data,
+                                    const AnswerSet& answers);
+
 // The answers as comparisons of items: "left" and "right" name the winner, any
 // other answer is a tie; comparisons of an item with itself are left out.
 // kFailedPrecondition without pairs.csv, or where no answer is left or right.

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/match.h"
 
-#include <charconv>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "cli/match_views.h"
 #include "lib/base/status_macros.h"
 #include "lib/match/certificate.h"
 #include "lib/match/matcher.h"
@@ -20,26 +22,6 @@ using Json = nlohmann::ordered_json;
 struct Times {
   double read_ms = 0, build_ms = 0, solve_ms = 0;
 };
-
-// The fewest digits that read back as the same number.
-std::string Shortest(double value) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  return std::string(text, end);
-}
-
-void AppendCsvField(absl::string_view field, std::string& text) {
-  if (field.find_first_of(",\"\r\n") == absl::string_view::npos) {
-    text.append(field.data(), field.size());
-    return;
-  }
-  text += '"';
-  for (const char c : field) {
-    if (c == '"') text += '"';
-    text += c;
-  }
-  text += '"';
-}
 
 template <typename Visit>
 void ForEachPair(const Problem& problem, const Assignment& plan,
@@ -76,6 +58,7 @@ std::string Summary(const Problem& problem, const Assignment& plan,
   absl::StrAppend(&text, "objective    ", Shortest(plan.objective), "\n",
                   "upper bound  ", Shortest(plan.upper_bound), "\n",
                   "gap          ", Shortest(plan.gap), "\n");
+  absl::StrAppend(&text, "empty slots  ", EmptySlots(problem, plan), "\n");
   absl::StrAppend(&text, "exact        ",
                   plan.exact ? absl::StrCat("yes, utilities in multiples of ",
                                             Shortest(plan.quantum))
@@ -100,6 +83,7 @@ std::string PlanJson(const MatchTables& tables, const Problem& problem,
                      {"edges", problem.num_edges()},
                      {"slots", problem.num_slots()},
                      {"filled", plan.num_filled()},
+                     {"empty_slots", EmptySlots(problem, plan)},
                      {"objective", plan.objective},
                      {"upper_bound", plan.upper_bound},
                      {"gap", plan.gap},
@@ -141,11 +125,87 @@ std::string PlanJson(const MatchTables& tables, const Problem& problem,
   return text;
 }
 
+bool HasSide(const SideConstraints& side) {
+  return side.max_share < 1 || !side.answer_value.empty() ||
+         !side.load_tiers.empty();
+}
+
+// Match() or MatchWithSide(), and a second opinion on what comes of it: nobody
+// need take the solver's word.
+absl::StatusOr<Assignment> SolveAndCheck(const Problem& problem,
+                                         const SideConstraints& side,
+                                         const MatchOptions& match) {
+  if (!HasSide(side)) {
+    ALLOT_ASSIGN_OR_RETURN(Assignment plan, Match(problem, match));
+    ALLOT_RETURN_IF_ERROR(CheckAssignment(problem, plan).status());
+    return plan;
+  }
+  ALLOT_ASSIGN_OR_RETURN(Assignment plan, MatchWithSide(problem, side, match));
+  const double counted = SideObjective(problem, side, plan);
+  const double tolerance = 1e-9 * std::max(1.0, std::abs(counted));
+  if (std::abs(counted - plan.objective) > tolerance ||
+      counted > plan.upper_bound + tolerance) {
+    return absl::InternalError(
+        absl::StrCat("objective: stated ", plan.objective, ", bound ",
+                     plan.upper_bound, ", recomputed ", counted));
+  }
+  return plan;
+}
+
+absl::Status CheckOptions(const MatchCommandOptions& options,
+                          const SideConstraints& side) {
+  if (!(options.max_share > 0 && options.max_share <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--max-share: want in (0, 1], got ", options.max_share));
+  }
+  const bool views = !options.explain.empty() || !options.frontier.empty() ||
+                     !options.win.empty();
+  if (views && HasSide(side)) {
+    return absl::InvalidArgumentError(
+        "--explain, --frontier and --win: not with answer_values, load_costs "
+        "or --max-share");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status WriteFile(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << text << std::flush;
   if (file.good()) return absl::OkStatus();
   return absl::UnknownError(absl::StrCat(path, ": cannot be written"));
+}
+
+// What was asked for beyond the plan, and lines for the summary.
+absl::StatusOr<std::string> WriteViews(const MatchCommandOptions& options,
+                                       const MatchTables& tables,
+                                       const Problem& problem,
+                                       const Assignment& plan) {
+  std::string lines;
+  MatchOptions again;
+  again.solver = options.solver;
+  if (!options.explain.empty()) {
+    ALLOT_RETURN_IF_ERROR(
+        WriteFile(options.explain, ExplainCsv(tables, problem, plan)));
+  }
+  if (!options.win.empty()) {
+    const std::vector<std::string> pair = absl::StrSplit(options.win, ',');
+    if (pair.size() != 2) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--win: want TASK,LABELER, got \"", options.win, "\""));
+    }
+    ALLOT_ASSIGN_OR_RETURN(
+        const std::string line,
+        WhatWouldWin(tables, problem, plan, pair[0], pair[1], again));
+    absl::StrAppend(&lines, "to win       ", line, "\n");
+  }
+  if (!options.frontier.empty()) {
+    ALLOT_ASSIGN_OR_RETURN(
+        const Frontier frontier,
+        TraceFrontier(options.files, tables, problem, again));
+    ALLOT_RETURN_IF_ERROR(WriteFile(options.frontier, frontier.csv));
+    absl::StrAppend(&lines, "frontier     ", frontier.summary, "\n");
+  }
+  return lines;
 }
 
 }  // namespace
@@ -164,16 +224,21 @@ absl::Status RunMatch(const MatchCommandOptions& options, const Clock& clock,
   ALLOT_ASSIGN_OR_RETURN(const Problem problem,
                          BuildMatchProblem(options.files, tables));
   times.build_ms = lap();
+  const SideConstraints side{.load_tiers = tables.load_tiers,
+                             .answer_value = tables.answer_value,
+                             .max_share = options.max_share};
+  ALLOT_RETURN_IF_ERROR(CheckOptions(options, side));
   MatchOptions match;
   match.solver = options.solver;
   if (options.time_limit_nanos.has_value()) {
     match.deadline.clock = &clock;
     match.deadline.at_nanos = last + *options.time_limit_nanos;
   }
-  ALLOT_ASSIGN_OR_RETURN(const Assignment plan, Match(problem, match));
+  ALLOT_ASSIGN_OR_RETURN(const Assignment plan,
+                         SolveAndCheck(problem, side, match));
   times.solve_ms = lap();
-  // Nobody need take the solver's word: one more pass over the edges.
-  ALLOT_RETURN_IF_ERROR(CheckAssignment(problem, plan).status());
+  ALLOT_ASSIGN_OR_RETURN(const std::string more,
+                         WriteViews(options, tables, problem, plan));
 
   const bool plan_apart = !options.plan.empty();
   if (plan_apart) {
@@ -183,10 +248,10 @@ absl::Status RunMatch(const MatchCommandOptions& options, const Clock& clock,
   if (options.json) {
     out << PlanJson(tables, problem, plan, times, !plan_apart) << std::flush;
   } else if (plan_apart) {
-    out << Summary(problem, plan, times) << std::flush;
+    out << Summary(problem, plan, times) << more << std::flush;
   } else {
     out << PlanCsv(tables, problem, plan) << std::flush;
-    err << Summary(problem, plan, times);
+    err << Summary(problem, plan, times) << more;
   }
   return absl::OkStatus();
 }

@@ -25,12 +25,15 @@ void AddMatchCommand(CLI::App& app, Invocation& invocation) {
       ->type_name("FILE");
   command
       ->add_option("--tasks", options->match.files.tasks,
-                   "CSV with columns task,redundancy (1 where not given) and "
-                   "unfilled_penalty (0), what an empty slot costs")
+                   "CSV with columns task, redundancy (1 where not given), "
+                   "unfilled_penalty (0), what an empty slot costs, and "
+                   "answer_values (3;2;1), what each further answer is worth "
+                   "beyond its pair's utility")
       ->type_name("FILE");
   command
       ->add_option("--labelers", options->match.files.labelers,
-                   "CSV with columns labeler,capacity (1 where not given)")
+                   "CSV with columns labeler, capacity (1 where not given) and "
+                   "load_costs (2:0;3:1.5), what each further task costs")
       ->type_name("FILE");
   command->add_option("--solver", options->solver, "How to solve it")
       ->capture_default_str()
@@ -43,6 +46,24 @@ void AddMatchCommand(CLI::App& app, Invocation& invocation) {
   command
       ->add_option("--plan", options->match.plan,
                    "Write the plan here instead of on standard output")
+      ->type_name("FILE");
+  command
+      ->add_option("--max-share", options->match.max_share,
+                   "Of the wanted slots, the share that one labeler may take")
+      ->capture_default_str()
+      ->type_name("SHARE");
+  command
+      ->add_option("--explain", options->match.explain,
+                   "Write why each pair is planned or not, as CSV")
+      ->type_name("FILE");
+  command
+      ->add_option("--win", options->match.win,
+                   "Say what would win this labeler this task")
+      ->type_name("TASK,LABELER");
+  command
+      ->add_option("--frontier", options->match.frontier,
+                   "Write what quality each cost can buy, as CSV; the edges "
+                   "then have a column cost")
       ->type_name("FILE");
   command->callback([&invocation, options] {
     invocation.run = [&invocation, options]() -> absl::Status {

@@ -11,6 +11,7 @@
 #include "absl/strings/charconv.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "cli/csv_reader.h"
 #include "cli/exit_code.h"
@@ -96,10 +97,49 @@ absl::Status ParseNumber(absl::string_view column, absl::string_view text,
   return absl::OkStatus();
 }
 
+// "3;2;0.5"
+absl::Status ParseValues(absl::string_view text, std::vector<double>& values) {
+  if (text.empty()) return absl::OkStatus();
+  for (const absl::string_view part : absl::StrSplit(text, ';')) {
+    double value = 0;
+    ALLOT_RETURN_IF_ERROR(ParseNumber("answer_values", part, 0, value));
+    if (!values.empty() && value > values.back()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "answer_values: want values that do not rise, got \"", text, "\""));
+    }
+    values.push_back(value);
+  }
+  return absl::OkStatus();
+}
+
+// "2:0;3:1.5"
+absl::Status ParseTiers(absl::string_view text, std::vector<LoadTier>& tiers) {
+  if (text.empty()) return absl::OkStatus();
+  for (const absl::string_view part : absl::StrSplit(text, ';')) {
+    const std::pair<absl::string_view, absl::string_view> halves =
+        absl::StrSplit(part, absl::MaxSplits(':', 1));
+    LoadTier tier;
+    tier.slots = 0;
+    ALLOT_RETURN_IF_ERROR(ParseCount("load_costs", halves.first, tier.slots));
+    ALLOT_RETURN_IF_ERROR(
+        ParseNumber("load_costs", halves.second, 0, tier.cost));
+    if (tier.slots < 1 || (!tiers.empty() && tier.cost < tiers.back().cost)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "load_costs: want tasks:cost;tasks:cost with at least one task and "
+          "costs that do not fall, got \"",
+          text, "\""));
+    }
+    tiers.push_back(tier);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadTasks(const std::string& path, IdTable& ids,
                        MatchTables& tables) {
-  const CsvColumn columns[] = {
-      {"task"}, {"redundancy", false}, {"unfilled_penalty", false}};
+  const CsvColumn columns[] = {{"task"},
+                               {"redundancy", false},
+                               {"unfilled_penalty", false},
+                               {"answer_values", false}};
   const CsvRow read_row = [&](std::span<const absl::string_view> row) {
     ALLOT_RETURN_IF_ERROR(CheckId("task", row[0]));
     bool is_new = false;
@@ -109,33 +149,50 @@ absl::Status ReadTasks(const std::string& path, IdTable& ids,
     tables.unfilled_penalty.push_back(0);
     ALLOT_RETURN_IF_ERROR(
         ParseCount("redundancy", row[1], tables.redundancy.back()));
-    if (row[2].empty()) return absl::OkStatus();
-    return ParseNumber("unfilled_penalty", row[2], 0,
-                       tables.unfilled_penalty.back());
+    if (!row[2].empty()) {
+      ALLOT_RETURN_IF_ERROR(ParseNumber("unfilled_penalty", row[2], 0,
+                                        tables.unfilled_penalty.back()));
+    }
+    ALLOT_RETURN_IF_ERROR(
+        ParseValues(row[3], tables.answer_value.emplace_back()));
+    // Answers that nobody wants are worth nothing to anybody.
+    if (std::ssize(tables.answer_value.back()) > tables.redundancy.back()) {
+      tables.answer_value.back().resize(tables.redundancy.back());
+    }
+    return absl::OkStatus();
   };
   std::vector<bool> present;
   ALLOT_RETURN_IF_ERROR(ReadCsv(path, columns, &present, read_row));
   if (!present[2]) tables.unfilled_penalty.clear();
+  if (!present[3]) tables.answer_value.clear();
   return absl::OkStatus();
 }
 
 absl::Status ReadLabelers(const std::string& path, IdTable& ids,
                           MatchTables& tables) {
-  const CsvColumn columns[] = {{"labeler"}, {"capacity", false}};
+  const CsvColumn columns[] = {
+      {"labeler"}, {"capacity", false}, {"load_costs", false}};
   const CsvRow read_row = [&](std::span<const absl::string_view> row) {
     ALLOT_RETURN_IF_ERROR(CheckId("labeler", row[0]));
     bool is_new = false;
     ids.RowOf(row[0], &is_new);
     if (!is_new) return ListedTwice("labeler", row[0]);
     tables.capacity.push_back(1);
-    return ParseCount("capacity", row[1], tables.capacity.back());
+    ALLOT_RETURN_IF_ERROR(
+        ParseCount("capacity", row[1], tables.capacity.back()));
+    return ParseTiers(row[2], tables.load_tiers.emplace_back());
   };
-  return ReadCsv(path, columns, nullptr, read_row);
+  std::vector<bool> present;
+  ALLOT_RETURN_IF_ERROR(ReadCsv(path, columns, &present, read_row));
+  if (!present[2]) tables.load_tiers.clear();
+  return absl::OkStatus();
 }
 
 absl::Status ReadEdges(const std::string& path, IdTable& tasks,
                        IdTable& labelers, MatchTables& tables) {
-  const CsvColumn columns[] = {{"task"}, {"labeler"}, {"utility"}};
+  const CsvColumn columns[] = {
+      {"task"}, {"labeler"}, {"utility"}, {"cost", false}};
+  std::vector<bool> present;
   constexpr size_t kMost = std::numeric_limits<int32_t>::max() - 1;
   const CsvRow read_row = [&](std::span<const absl::string_view> row) {
     ALLOT_RETURN_IF_ERROR(CheckId("task", row[0]));
@@ -150,9 +207,12 @@ absl::Status ReadEdges(const std::string& path, IdTable& tasks,
     tables.edge_task.push_back(tasks.RowOf(row[0]));
     tables.edge_labeler.push_back(labelers.RowOf(row[1]));
     tables.edge_utility.push_back(utility);
-    return absl::OkStatus();
+    if (!present[3]) return absl::OkStatus();
+    double& cost = tables.edge_cost.emplace_back(0);
+    if (row[3].empty()) return absl::OkStatus();
+    return ParseNumber("cost", row[3], 0, cost);
   };
-  return ReadCsv(path, columns, nullptr, read_row);
+  return ReadCsv(path, columns, &present, read_row);
 }
 
 // Names the line of edge `edge`, in the file's order, by reading it again: the
@@ -191,6 +251,8 @@ absl::StatusOr<MatchTables> ReadMatchTables(const MatchFiles& files) {
   if (!tables.unfilled_penalty.empty()) {
     tables.unfilled_penalty.resize(tasks.size(), 0);
   }
+  if (!tables.answer_value.empty()) tables.answer_value.resize(tasks.size());
+  if (!tables.load_tiers.empty()) tables.load_tiers.resize(labelers.size());
   tables.tasks = tasks.Take();
   tables.labelers = labelers.Take();
   return tables;
@@ -230,6 +292,11 @@ absl::StatusOr<Problem> BuildMatchProblem(const MatchFiles& files,
   }
   if (repeated != std::numeric_limits<int32_t>::max()) {
     return RepeatedPair(files.edges, repeated);
+  }
+  if (!tables.edge_cost.empty()) {
+    std::vector<double> cost(num_edges);
+    for (size_t e = 0; e < num_edges; ++e) cost[e] = tables.edge_cost[row[e]];
+    tables.edge_cost = std::move(cost);
   }
   tables.edge_task = {};
   tables.edge_labeler = {};

@@ -22,19 +22,30 @@ std::optional<int64_t> PlanDeadline(const CallContext& call, int64_t now) {
 }
 
 absl::Status Allocate(const ServerCore& core, const AllocatePhases& phases,
-                      const CallContext& call,
-                      const v1::AllocateRequest& request,
+                      CallContext& call, const v1::AllocateRequest& request,
                       v1::AllocateResponse* response) {
   const int64_t start = core.clock->MonotonicNanos();
   ALLOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Pool> pool,
                          FindPool(*core.engine, request.pool_id()));
   ALLOT_ASSIGN_OR_RETURN(
-      const AllocateCall plan_call,
+      AllocateCall plan_call,
       ToAllocateCall(request, *pool, start, PlanDeadline(call, start)));
+  plan_call.cancelled = call.cancelled;
   const int64_t validated = core.clock->MonotonicNanos() - start;
   ALLOT_ASSIGN_OR_RETURN(Plan plan, core.engine->Allocate(plan_call));
   plan.resolve_nanos += validated;
   core.metrics->Planned(plan, phases);
+  call.cuttable_nanos = plan.score_nanos + plan.solve_nanos;
+  core.plans->Add(
+      {.time = core.clock->Now(),
+       .pool = plan_call.pool,
+       .solver = plan.solver,
+       .tasks = static_cast<int64_t>(plan_call.tasks.size()),
+       .slots = plan.slots,
+       .filled = plan.filled,
+       .gap = plan.gap,
+       .seconds =
+           1e-9 * static_cast<double>(core.clock->MonotonicNanos() - start)});
   ToProto(plan, plan_call, response);
   const int64_t waited = call.started_nanos - call.arrived_nanos;
   google::protobuf::Duration* queue =
@@ -82,12 +93,14 @@ absl::Status Release(const ServerCore& core,
 
 AllocationService::AllocationService(const ServerCore& core)
     : allocate_(core, core.metrics->AddRpc("unary", kService, "Allocate"),
+                {Role::kAllocate},
                 [&core, phases = core.metrics->AddAllocatePhases("Allocate")](
                     CallContext& call, const auto& request, auto* response) {
                   return allot::Allocate(core, phases, call, request, response);
                 }),
       allocate_stream_(
           core, core.metrics->AddRpc("bidi_stream", kService, "AllocateStream"),
+          {Role::kAllocate},
           [&core, phases = core.metrics->AddAllocatePhases("AllocateStream")](
               CallContext& call, const auto& request, auto* response) {
             return allot::Allocate(core, phases, call, request.request(),
@@ -95,11 +108,13 @@ AllocationService::AllocationService(const ServerCore& core)
           }),
       renew_leases_(core,
                     core.metrics->AddRpc("unary", kService, "RenewLeases"),
+                    {Role::kAllocate},
                     [&core](CallContext&, const auto& request, auto* response) {
                       return Renew(core, request, response);
                     }),
       release_leases_(
           core, core.metrics->AddRpc("unary", kService, "ReleaseLeases"),
+          {Role::kAllocate},
           [&core](CallContext&, const auto& request, auto* response) {
             return Release(core, request, response);
           }) {}

@@ -12,16 +12,19 @@ namespace {
 
 constexpr char kService[] = "allot.v1.ConfidenceService";
 
-absl::Status Score(const ServerCore& core, const v1::ScoreRequest& request,
+absl::Status Score(const ServerCore& core, const CallContext& call_context,
+                   const v1::ScoreRequest& request,
                    v1::ScoreResponse* response) {
   ALLOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Pool> pool,
                          FindPool(*core.engine, request.pool_id()));
   ALLOT_ASSIGN_OR_RETURN(
-      const ScoreCall call,
+      ScoreCall call,
       ToScoreCall(request, *pool, absl::ToUnixMicros(core.clock->Now()),
                   [&](absl::string_view task_id) {
                     return ClassesOf(*core.engine, *pool, task_id);
                   }));
+  call.cancelled = call_context.cancelled;
+  call.deadline_nanos = call_context.deadline_nanos;
   ALLOT_ASSIGN_OR_RETURN(const ScoreSheet sheet, core.engine->Score(call));
   core.metrics->Scored(sheet);
   ToProto(sheet, *pool, response);
@@ -32,13 +35,15 @@ absl::Status Score(const ServerCore& core, const v1::ScoreRequest& request,
 
 ConfidenceService::ConfidenceService(const ServerCore& core)
     : score_(core, core.metrics->AddRpc("unary", kService, "Score"),
-             [&core](CallContext&, const auto& request, auto* response) {
-               return allot::Score(core, request, response);
+             {Role::kRead},
+             [&core](CallContext& call, const auto& request, auto* response) {
+               return allot::Score(core, call, request, response);
              }),
       score_stream_(
           core, core.metrics->AddRpc("bidi_stream", kService, "ScoreStream"),
-          [&core](CallContext&, const auto& request, auto* response) {
-            return allot::Score(core, request.request(),
+          {Role::kRead},
+          [&core](CallContext& call, const auto& request, auto* response) {
+            return allot::Score(core, call, request.request(),
                                 response->mutable_response());
           }) {}
 

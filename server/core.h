@@ -3,11 +3,16 @@
 #ifndef ALLOT_SERVER_CORE_H_
 #define ALLOT_SERVER_CORE_H_
 
-#include "absl/time/time.h"
+#include <atomic>
+#include <cstdint>
+
 #include "lib/base/clock.h"
 #include "lib/engine/engine.h"
+#include "server/access.h"
+#include "server/admission.h"
 #include "server/log.h"
 #include "server/metrics.h"
+#include "server/recent.h"
 #include "server/request_cache.h"
 #include "server/worker_pool.h"
 
@@ -18,11 +23,15 @@ struct ServerCore {
   Engine* engine = nullptr;
   const Clock* clock = nullptr;
   WorkerPool* workers = nullptr;
+  Admission* admission = nullptr;
+  Access* access = nullptr;
   RequestCache* requests = nullptr;
   Metrics* metrics = nullptr;
   Logger* log = nullptr;
-  // Calls that take longer are logged.
-  absl::Duration slow_call = absl::Seconds(1);
+  Recent<PlanNote>* plans = nullptr;
+  Recent<CallNote>* slow_calls = nullptr;
+  // Calls that take longer are logged, and shown on the status page.
+  std::atomic<int64_t> slow_call_nanos{1'000'000'000};
 };
 
 }  // namespace allot

@@ -100,31 +100,37 @@ TaskClasses ClassesOf(const Engine& engine, const Pool& pool,
 LabelerService::LabelerService(const ServerCore& core)
     : upsert_labelers_(
           core, core.metrics->AddRpc("unary", kService, "UpsertLabelers"),
+          {Role::kAdmin},
           [&core](CallContext&, const auto& request, auto* response) {
             return Upsert(core, request, response);
           }),
       get_labeler_(core, core.metrics->AddRpc("unary", kService, "GetLabeler"),
+                   {Role::kRead},
                    [&core](CallContext&, const auto& request, auto* response) {
                      return Get(core, request, response);
                    }),
       list_labelers_(
           core, core.metrics->AddRpc("unary", kService, "ListLabelers"),
+          {Role::kRead, Priority::kBatch},
           [&core](CallContext&, const auto& request, auto* response) {
             return List(core, request, response);
           }),
       delete_labelers_(
           core, core.metrics->AddRpc("unary", kService, "DeleteLabelers"),
+          {Role::kAdmin},
           [&core](CallContext&, const auto& request, auto* response) {
             return Delete(core, request, response);
           }),
       report_answers_(
           core, core.metrics->AddRpc("unary", kService, "ReportAnswers"),
+          {Role::kAllocate},
           [&core](CallContext&, const auto& request, auto* response) {
             return Report(core, request, response);
           }),
       report_answers_stream_(
           core,
           core.metrics->AddRpc("bidi_stream", kService, "ReportAnswersStream"),
+          {Role::kAllocate, Priority::kBackfill},
           [&core](CallContext&, const auto& request, auto* response) {
             return Report(core, request.request(),
                           response->mutable_response());

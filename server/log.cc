@@ -109,13 +109,21 @@ void Logger::LogLimited(Severity severity, absl::string_view message,
   Write(severity, message, fields, dropped_before);
 }
 
+void Logger::Audit(absl::string_view method, Fields fields) {
+  Write(Severity::kInfo, "audit", fields, 0, method);
+}
+
 void Logger::Write(Severity severity, absl::string_view message, Fields fields,
-                   int64_t dropped_before) {
+                   int64_t dropped_before, absl::string_view audited) {
   nlohmann::ordered_json line;
   line["time"] = absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", clock_.Now(),
                                   absl::UTCTimeZone());
   line["severity"] = Name(severity);
   line["message"] = ToText(message);
+  if (!audited.empty()) {
+    line["audit"] = true;
+    line["method"] = ToText(audited);
+  }
   for (const auto& [name, value] : fields) {
     const std::string key = ToText(name);
     if (const auto* text = std::get_if<absl::string_view>(&value)) {
@@ -155,6 +163,18 @@ std::string TraceIdOf(absl::string_view traceparent) {
     any = any || c != '0';
   }
   return any ? ToText(parts[1]) : "";
+}
+
+std::string ChildOf(absl::string_view traceparent, uint64_t seed) {
+  // Finaliser of splitmix64; an id of all zeros would not be one.
+  static std::atomic<uint64_t> calls{0};
+  uint64_t id = seed + 0x9e3779b97f4a7c15 * ++calls;
+  id = (id ^ (id >> 30)) * 0xbf58476d1ce4e5b9;
+  id = (id ^ (id >> 27)) * 0x94d049bb133111eb;
+  id = (id ^ (id >> 31)) | 1;
+  return absl::StrCat("00-", traceparent.substr(3, 32), "-",
+                      absl::Hex(id, absl::kZeroPad16), "-",
+                      traceparent.substr(53, 2));
 }
 
 }  // namespace allot

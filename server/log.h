@@ -37,7 +37,9 @@ class Logger {
   // A sink that writes to the standard error stream.
   static Sink ToStandardError();
 
-  bool Enabled(Severity severity) const { return severity >= least_; }
+  bool Enabled(Severity severity) const {
+    return severity >= least_.load(std::memory_order_relaxed);
+  }
 
   // {"time": ..., "severity": ..., "message": ..., and the fields}. Text that
   // is not UTF-8 is replaced, never passed on. Fields with empty text are left
@@ -50,14 +52,23 @@ class Logger {
   static constexpr double kPerSecond = 50;
   void LogLimited(Severity severity, absl::string_view message, Fields fields);
 
+  // What somebody did that must be on record, whatever the least severity and
+  // the rate: {"audit": true, "method": ...}.
+  void Audit(absl::string_view method, Fields fields);
+
+  // From now on.
+  void set_least(Severity least) {
+    least_.store(least, std::memory_order_relaxed);
+  }
+
   int64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
   void Write(Severity severity, absl::string_view message, Fields fields,
-             int64_t dropped_before);
+             int64_t dropped_before, absl::string_view audited = {});
 
   const Clock& clock_;
-  const Severity least_;
+  std::atomic<Severity> least_;
   const Sink sink_;
   Mutex mutex_;
   double tokens_ ABSL_GUARDED_BY(mutex_);
@@ -73,6 +84,10 @@ void CaptureLibraryLogs(Logger* logger);
 // The trace id of a W3C traceparent header, 32 hex digits; empty if the header
 // is not a valid one.
 std::string TraceIdOf(absl::string_view traceparent);
+
+// The header of a span of ours below a valid one: the same trace and flags, an
+// id of our own made from `seed`.
+std::string ChildOf(absl::string_view traceparent, uint64_t seed);
 
 }  // namespace allot
 

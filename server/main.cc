@@ -3,14 +3,23 @@
 #include <csignal>
 #include <cstdio>
 
-#include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "lib/base/clock.h"
+#include "server/config.h"
 #include "server/log.h"
 #include "server/options.h"
 #include "server/server.h"
+
+namespace {
+
+int Complain(const absl::Status& status) {
+  std::fprintf(stderr, "allotd: %s\n", std::string(status.message()).c_str());
+  return 2;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   // Its bookkeeping costs every lock in gRPC; it must be off before the first.
@@ -19,23 +28,25 @@ int main(int argc, char** argv) {
       "serves allot.v1 over gRPC.\nEvery flag has a default; without any, "
       "state "
       "is kept in allot.db in the working directory.");
-  absl::ParseCommandLine(argc, argv);
+  absl::StatusOr<allot::Config> config =
+      allot::Config::FromCommandLine(argc, argv);
+  if (!config.ok()) return Complain(config.status());
+  const absl::StatusOr<allot::ServerOptions> options = config->Options();
+  if (!options.ok()) return Complain(options.status());
+  if (config->check_only()) {
+    std::puts("ok");
+    return 0;
+  }
 
   // Every thread inherits the mask: the signals wait for sigwait() below.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  const absl::StatusOr<allot::ServerOptions> options =
-      allot::OptionsFromFlags();
-  if (!options.ok()) {
-    std::fprintf(stderr, "allotd: %s\n",
-                 std::string(options.status().message()).c_str());
-    return 2;
-  }
   const allot::SystemClock clock;
   allot::Logger log(&clock, options->log_level,
                     allot::Logger::ToStandardError());
@@ -57,7 +68,10 @@ int main(int argc, char** argv) {
            {"grpc", (*server)->grpc_address()},
            {"http", (*server)->http_address()}});
   int signal = 0;
-  sigwait(&signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
+    const absl::Status reloaded = config->Reload();
+    (*server)->Reload(reloaded.ok() ? config->Options() : reloaded);
+  }
   log.Log(allot::Severity::kInfo, "signal received",
           {{"signal", int64_t{signal}}});
   (*server)->Stop();

@@ -33,4 +33,17 @@ absl::Status Guarded(absl::FunctionRef<absl::Status()> work) {
   }
 }
 
+absl::Status Method::CheckPool(const CallContext& call) const {
+  if (HashPool(call.pool) != call.pool_hash) {
+    // It was admitted on another pool's account.
+    return WithReason(
+        absl::InvalidArgumentError("the request gives its pool twice"),
+        "MALFORMED_MESSAGE");
+  }
+  if (call.pool.empty()) return absl::OkStatus();
+  absl::Status allowed = call.caller.CheckPool(call.pool);
+  if (!allowed.ok()) core().metrics->Denied(Denial::kPool);
+  return allowed;
+}
+
 }  // namespace allot

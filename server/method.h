@@ -4,6 +4,7 @@
 #ifndef ALLOT_SERVER_METHOD_H_
 #define ALLOT_SERVER_METHOD_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "server/core.h"
 #include "server/decode.h"
+#include "server/peek.h"
 
 namespace allot {
 
@@ -27,7 +29,15 @@ struct CallContext {
   int64_t arrived_nanos = 0;
   int64_t started_nanos = 0;  // when a worker took it up
   std::optional<int64_t> deadline_nanos;
+  // Turns true when nobody waits for the answer any more.
+  const std::atomic<bool>* cancelled = nullptr;
+  Caller caller;
+  uint64_t pool_hash = 0;  // of the pool it was admitted for
   std::string trace_id;
+  // Set by serving it: whether there was work of its own to do, and how much
+  // of that a deadline would have cut short.
+  bool worked = false;
+  int64_t cuttable_nanos = 0;
   // For the log, once the request is decoded.
   std::string pool;
   std::string request_id;
@@ -39,12 +49,20 @@ uint64_t Fingerprint(const google::protobuf::Message& request);
 // The edge of the house: what was thrown below becomes a status.
 absl::Status Guarded(absl::FunctionRef<absl::Status()> work);
 
+// How a method is treated before it is served.
+struct MethodRules {
+  Role role = Role::kRead;
+  // Of a request with one item. More items make it a batch at best.
+  Priority priority = Priority::kInteractive;
+};
+
 class Method {
  public:
   using Done = RequestCache::Done;
 
-  Method(const ServerCore& core, const RpcSeries& series)
-      : core_(core), series_(series) {}
+  Method(const ServerCore& core, const RpcSeries& series, MethodRules rules,
+         const google::protobuf::Descriptor& request)
+      : core_(core), series_(series), rules_(rules), peek_(PlanPeek(request)) {}
   virtual ~Method() = default;
   Method(const Method&) = delete;
   Method& operator=(const Method&) = delete;
@@ -57,8 +75,12 @@ class Method {
 
   const ServerCore& core() const { return core_; }
   const RpcSeries& series() const { return series_; }
+  const MethodRules& rules() const { return rules_; }
+  const PeekPlan& peek() const { return peek_; }
 
  protected:
+  // Whether the call may use its pool, and is the pool's that it seemed to be.
+  absl::Status CheckPool(const CallContext& call) const;
   // Nanoseconds on the monotonic clock, and the phases that all methods have.
   int64_t Now() const { return core_.clock->MonotonicNanos(); }
   void ObserveSince(int64_t start, prometheus::Histogram* phase) const {
@@ -68,6 +90,8 @@ class Method {
  private:
   const ServerCore& core_;
   const RpcSeries& series_;
+  const MethodRules rules_;
+  const PeekPlan peek_;
 };
 
 // A method whose stream messages wrap its unary ones.
@@ -94,8 +118,10 @@ class TypedMethod final : public Method {
   using Handler =
       std::function<absl::Status(CallContext&, const Request&, Response*)>;
 
-  TypedMethod(const ServerCore& core, const RpcSeries& series, Handler handler)
-      : Method(core, series), handler_(std::move(handler)) {}
+  TypedMethod(const ServerCore& core, const RpcSeries& series,
+              MethodRules rules, Handler handler)
+      : Method(core, series, rules, *Request::descriptor()),
+        handler_(std::move(handler)) {}
 
   void Run(CallContext& call, const grpc::ByteBuffer& bytes,
            Done done) const override {
@@ -126,10 +152,16 @@ class TypedMethod final : public Method {
     } else {
       Describe(call, request);
     }
+    if (const absl::Status allowed = CheckPool(call); !allowed.ok()) {
+      done(allowed, grpc::ByteBuffer());
+      return;
+    }
     if (call.request_id.empty()) {
       Serve(call, request, done);
       return;
     }
+    // Its retry will want the answer.
+    call.cancelled = nullptr;
     // Lengths keep apart what the caller could otherwise run together.
     const std::string key = absl::StrCat(series().method, ":", call.pool.size(),
                                          ":", call.pool, call.request_id);
@@ -152,6 +184,7 @@ class TypedMethod final : public Method {
   void Serve(CallContext& call, const Request& request,
              const Done& done) const {
     grpc::ByteBuffer bytes;
+    call.worked = true;
     const absl::Status status = Guarded([&] {
       Response response;
       absl::Status handled = handler_(call, request, &response);

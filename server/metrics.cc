@@ -130,11 +130,24 @@ Metrics::Metrics(absl::string_view version)
   auto& refusals =
       Counters(r, "allot_admission_refusals_total",
                "Calls that were refused or dropped before any work.");
-  constexpr const char* kRefusals[] = {"queue_full", "deadline_passed",
-                                       "cancelled"};
+  constexpr const char* kRefusals[] = {
+      "queue_full",         "deadline_passed", "cancelled", "over_limit",
+      "deadline_too_short", "quota",           "gave_way"};
   for (size_t i = 0; i < refusals_.size(); ++i) {
     refusals_[i] = &refusals.Add({{"reason", kRefusals[i]}});
   }
+  auto& denials = Counters(r, "allot_access_denied_total",
+                           "Calls refused for their token, by reason.");
+  constexpr const char* kDenials[] = {"token_missing", "token_unknown",
+                                      "role_too_low", "pool_forbidden"};
+  for (size_t i = 0; i < denials_.size(); ++i) {
+    denials_[i] = &denials.Add({{"reason", kDenials[i]}});
+  }
+  auto& reloads =
+      Counters(r, "allot_reloads_total",
+               "Times that settings or tokens were read anew, by outcome.");
+  reloads_[0] = &reloads.Add({{"outcome", "failed"}});
+  reloads_[1] = &reloads.Add({{"outcome", "done"}});
   auto& leases =
       Counters(r, "allot_leases_total",
                "What became of leases and of attempts to claim them.");
@@ -163,6 +176,7 @@ const RpcSeries& Metrics::AddRpc(absl::string_view type,
                                      {"grpc_service", std::string(service)},
                                      {"grpc_method", std::string(method)}};
   auto series = std::make_unique<RpcSeries>();
+  series->number = static_cast<uint32_t>(rpcs_.size());
   series->service = std::string(service);
   series->method = std::string(method);
   series->started = &started_.Add(labels);
@@ -269,6 +283,12 @@ void Metrics::Expired(int64_t leases) {
 void Metrics::Refused(Refusal reason) {
   refusals_[static_cast<size_t>(reason)]->Increment();
 }
+
+void Metrics::Denied(Denial reason) {
+  denials_[static_cast<size_t>(reason)]->Increment();
+}
+
+void Metrics::Reloaded(bool ok) { reloads_[ok]->Increment(); }
 
 void Metrics::Replayed() { replays_->Increment(); }
 

@@ -27,6 +27,7 @@ namespace allot {
 
 // The series of one RPC method.
 struct RpcSeries {
+  uint32_t number = 0;  // from 0 on, in the order of AddRpc()
   std::string service;
   std::string method;
   prometheus::Counter* started = nullptr;
@@ -48,7 +49,16 @@ struct AllocatePhases {
   prometheus::Histogram* claim = nullptr;
 };
 
-enum class Refusal { kQueueFull, kDeadlinePassed, kCancelled };
+enum class Refusal {
+  kQueueFull,
+  kDeadlinePassed,
+  kCancelled,
+  kOverLimit,
+  kTooLate,
+  kQuota,
+  kGaveWay,
+};
+enum class Denial { kMissing, kUnknown, kRole, kPool };
 
 // A value read when Prometheus asks: a gauge, or a counter if it only rises.
 struct LiveValue {
@@ -85,6 +95,9 @@ class Metrics final {
   void Released(int64_t open, int64_t not_open);
   void Expired(int64_t leases);
   void Refused(Refusal reason);
+  void Denied(Denial reason);
+  // Of the file of settings or of tokens.
+  void Reloaded(bool ok);
   void Replayed();
 
   // Of one kind of store call.
@@ -121,7 +134,9 @@ class Metrics final {
   std::array<prometheus::Counter*, 4> plans_{};      // by solver
   std::array<prometheus::Counter*, 4> answers_{};    // by AnswerOutcome
   std::array<prometheus::Counter*, 3> decisions_{};  // by Verdict
-  std::array<prometheus::Counter*, 3> refusals_{};   // by Refusal
+  std::array<prometheus::Counter*, 7> refusals_{};   // by Refusal
+  std::array<prometheus::Counter*, 4> denials_{};    // by Denial
+  std::array<prometheus::Counter*, 2> reloads_{};    // failed, done
   prometheus::Counter* leases_granted_;
   prometheus::Counter* leases_lost_;
   prometheus::Counter* leases_renewed_;

@@ -52,7 +52,8 @@ absl::Status Get(const ServerCore& core, const v1::GetPoolRequest& request,
   return absl::OkStatus();
 }
 
-absl::Status List(const ServerCore& core, const v1::ListPoolsRequest& request,
+absl::Status List(const ServerCore& core, const Caller& caller,
+                  const v1::ListPoolsRequest& request,
                   v1::ListPoolsResponse* response) {
   Violations found;
   const FieldPath root;
@@ -74,6 +75,7 @@ absl::Status List(const ServerCore& core, const v1::ListPoolsRequest& request,
   const int limit = request.page_size() == 0 ? 100 : request.page_size();
   for (const PoolInfo& info : core.engine->ListPools()) {
     if (!request.page_token().empty() && info.pool->id <= after) continue;
+    if (!caller.MayUse(info.pool->id)) continue;
     if (response->pools_size() == limit) {
       const std::string& last = response->pools(limit - 1).pool_id();
       response->set_next_page_token(absl::WebSafeBase64Escape(
@@ -99,17 +101,21 @@ absl::StatusOr<std::shared_ptr<const Pool>> FindPool(
 
 PoolService::PoolService(const ServerCore& core)
     : upsert_pool_(core, core.metrics->AddRpc("unary", kService, "UpsertPool"),
+                   {Role::kAdmin, Priority::kBatch},
                    [&core](CallContext&, const auto& request, auto* response) {
                      return Upsert(core, request, response);
                    }),
       get_pool_(core, core.metrics->AddRpc("unary", kService, "GetPool"),
+                {Role::kRead},
                 [&core](CallContext&, const auto& request, auto* response) {
                   return Get(core, request, response);
                 }),
-      list_pools_(core, core.metrics->AddRpc("unary", kService, "ListPools"),
-                  [&core](CallContext&, const auto& request, auto* response) {
-                    return List(core, request, response);
-                  }) {}
+      list_pools_(
+          core, core.metrics->AddRpc("unary", kService, "ListPools"),
+          {Role::kRead, Priority::kBatch},
+          [&core](CallContext& call, const auto& request, auto* response) {
+            return List(core, call.caller, request, response);
+          }) {}
 
 grpc::ServerUnaryReactor* PoolService::UpsertPool(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

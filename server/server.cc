@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/server.h"
 
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "lib/base/status_macros.h"
 #include "lib/store/store.h"
 #include "server/collectors.h"
+#include "server/config.h"
 #include "server/status_page.h"
 
 namespace allot {
@@ -25,13 +32,69 @@ int CountWorkers(int flag) {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+// Files of the process itself: the store, the HTTP port, logs, epoll.
+constexpr int kOwnFiles = 256;
+
+// Raises the limit on open files as far as is needed and allowed.
+void AllowFiles(int wanted) {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  const auto enough = static_cast<rlim_t>(wanted);
+  if (files.rlim_cur >= enough) return;
+  files.rlim_cur = std::min(files.rlim_max, enough);
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+int Millis(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
+// What one client, or all of them, may take of gRPC.
+void LimitResources(const ServerOptions& options,
+                    grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(options.max_request_bytes);
+  grpc::ResourceQuota quota("allotd");
+  quota.Resize(static_cast<size_t>(options.max_buffer_bytes));
+  builder.SetResourceQuota(quota);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1000);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
+  // Who connects and says nothing, or not all of it.
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
+  // Who is gone without a word, or does not read what he asked for.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // Who pings too often.
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
+  if (options.max_connection_age > absl::ZeroDuration()) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                               Millis(options.max_connection_age));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                               std::max(1000, Millis(options.drain)));
+  }
+}
+
+// What tells one version of a file from another.
+std::string StampOf(const std::string& path) {
+  struct stat about {};
+  if (stat(path.c_str(), &about) != 0) return "";
+  return absl::StrCat(about.st_ino, " ", about.st_size, " ",
+                      about.st_mtim.tv_sec, ".", about.st_mtim.tv_nsec, " ",
+                      about.st_ctim.tv_sec, ".", about.st_ctim.tv_nsec);
+}
+
 }  // namespace
 
 absl::string_view Version() { return ALLOT_VERSION; }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, const Clock* clock, Logger* log) {
+  ALLOT_RETURN_IF_ERROR(CheckOptions(options));
   std::unique_ptr<Server> server(new Server(options, clock, log));
+  ALLOT_RETURN_IF_ERROR(server->ReadTokens(options.tokens));
   // The HTTP port first: a probe should see a server that is starting, not one
   // that is not there.
   ALLOT_RETURN_IF_ERROR(server->StartHttp());
@@ -47,35 +110,82 @@ Server::Server(const ServerOptions& options, const Clock* clock, Logger* log)
       started_nanos_(clock->MonotonicNanos()),
       metrics_(Version()),
       requests_(clock, RequestCacheOptions()),
-      workers_(CountWorkers(options.workers), options.queue),
-      core_{nullptr,   clock, &workers_,        &requests_,
-            &metrics_, log,   options.slow_call},
+      workers_(clock, {.workers = CountWorkers(options.workers),
+                       .queue = options.queue,
+                       .express = true}),
+      admission_(clock, &workers_, &metrics_,
+                 absl::ToInt64Nanoseconds(options.latency_target)),
+      core_{.clock = clock,
+            .workers = &workers_,
+            .admission = &admission_,
+            .access = &access_,
+            .requests = &requests_,
+            .metrics = &metrics_,
+            .log = log,
+            .plans = &plans_,
+            .slow_calls = &slow_calls_,
+            .slow_call_nanos = absl::ToInt64Nanoseconds(options.slow_call)},
       pools_(core_),
       labelers_(core_),
       allocation_(core_),
-      confidence_(core_) {
-  metrics_.AddLiveValue({"allot_queue_depth", "Calls that wait for a worker.",
-                         [this] { return workers_.waiting(); }});
-  metrics_.AddLiveValue({"allot_queue_limit",
-                         "Calls that may wait for a worker.",
-                         [this] { return workers_.queue_limit(); }});
-  metrics_.AddLiveValue({"allot_workers", "Threads that compute calls.",
-                         [this] { return workers_.workers(); }});
-  metrics_.AddLiveValue({"allot_workers_busy",
-                         "Threads that compute a call right now.",
-                         [this] { return workers_.running(); }});
-  metrics_.AddLiveValue(
-      {"allot_request_cache_entries", "Responses kept for retries.",
-       [this] { return static_cast<double>(requests_.entries()); }});
-  metrics_.AddLiveValue(
-      {"allot_request_cache_bytes", "Size of the responses kept for retries.",
-       [this] { return static_cast<double>(requests_.bytes()); }});
-  metrics_.AddLiveValue({"allot_ready", "1 while the server takes calls.",
-                         [this] { return NotReadyBecause().empty(); }});
-  metrics_.AddLiveValue({"allot_log_lines_dropped_total",
-                         "Log lines left out by the rate limit.",
-                         [this] { return static_cast<double>(log_.dropped()); },
-                         prometheus::MetricType::Counter});
+      confidence_(core_),
+      settings_(options.settings) {
+  admission_.quotas().Set(options.quotas);
+  AddLiveMetrics();
+}
+
+void Server::AddLiveMetrics() {
+  const auto gauge = [this](const char* name, const char* help,
+                            std::function<double()> read) {
+    metrics_.AddLiveValue({name, help, std::move(read)});
+  };
+  const auto counter = [this](const char* name, const char* help,
+                              std::function<double()> read) {
+    metrics_.AddLiveValue(
+        {name, help, std::move(read), prometheus::MetricType::Counter});
+  };
+  gauge("allot_queue_depth", "Calls that wait for a worker.",
+        [this] { return workers_.waiting(); });
+  gauge("allot_queue_limit", "Calls that may wait for a worker.",
+        [this] { return workers_.queue_limit(); });
+  gauge("allot_in_flight_limit",
+        "Calls that may wait or run, at present; follows measured latency.",
+        [this] { return workers_.limit(); });
+  gauge("allot_workers", "Threads that compute calls.",
+        [this] { return workers_.workers(); });
+  gauge("allot_workers_busy", "Threads that compute a call right now.",
+        [this] { return workers_.running(); });
+  gauge("allot_request_cache_entries", "Responses kept for retries.",
+        [this] { return static_cast<double>(requests_.entries()); });
+  gauge("allot_request_cache_bytes", "Size of the responses kept for retries.",
+        [this] { return static_cast<double>(requests_.bytes()); });
+  gauge("allot_connections", "Connections to the gRPC port.",
+        [this] { return listener_ == nullptr ? 0 : listener_->connections(); });
+  counter("allot_connections_accepted_total", "Connections taken.", [this] {
+    return listener_ == nullptr ? 0.0
+                                : static_cast<double>(listener_->accepted());
+  });
+  counter("allot_connections_refused_total",
+          "Connections closed at once because there were too many.", [this] {
+            return listener_ == nullptr
+                       ? 0.0
+                       : static_cast<double>(listener_->refused());
+          });
+  gauge("allot_tls_certificate_expiry_seconds",
+        "When the certificate expires, in seconds since 1970; 0 without TLS.",
+        [this]() -> double {
+          const std::string& path = options_.tls.certificate;
+          if (path.empty()) return 0;
+          const absl::Time expiry = CertificateExpiry(path);
+          return expiry == absl::InfinitePast()
+                     ? 0
+                     : static_cast<double>(absl::ToUnixSeconds(expiry));
+        });
+  gauge("allot_ready", "1 while the server takes calls.",
+        [this] { return NotReadyBecause().empty(); });
+  counter("allot_log_lines_dropped_total",
+          "Log lines left out by the rate limit.",
+          [this] { return static_cast<double>(log_.dropped()); });
   metrics_.AddCollectable(std::make_shared<ProcessCollector>());
   metrics_.AddCollectable(
       std::make_shared<PoolCollector>([this] { return ListPools(); }));
@@ -104,6 +214,10 @@ absl::Status Server::StartHttp() {
                                                absl::StrCat(why, "\n")};
                    }});
   pages.push_back({"/statusz", html});
+  pages.push_back({"/configz", [this] {
+                     return HttpResponse{200, "text/html; charset=utf-8",
+                                         RenderConfigPage()};
+                   }});
   pages.push_back({"/", html});
   ALLOT_ASSIGN_OR_RETURN(
       http_, HttpServer::Start(options_.http_listen, std::move(pages)));
@@ -140,23 +254,33 @@ absl::Status Server::StartGrpc() {
   ALLOT_ASSIGN_OR_RETURN(const HostPort address, ParseAddress(options_.listen));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  int port = 0;
+  AllowFiles(options_.max_connections + kOwnFiles);
+  ALLOT_ASSIGN_OR_RETURN(
+      listener_, Listener::Bind(options_.listen, options_.max_connections));
+  ALLOT_ASSIGN_OR_RETURN(
+      const std::shared_ptr<grpc::ServerCredentials> credentials,
+      MakeServerCredentials(options_.tls));
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(),
-                           &port);
-  // Two servers on one port would each get half of the calls, silently.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.SetMaxReceiveMessageSize(options_.max_request_bytes);
+  acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      credentials);
+  LimitResources(options_, builder);
   builder.RegisterService(&pools_);
   builder.RegisterService(&labelers_);
   builder.RegisterService(&allocation_);
   builder.RegisterService(&confidence_);
   grpc_ = builder.BuildAndStart();
-  if (grpc_ == nullptr || port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options_.listen));
+  if (grpc_ == nullptr) {
+    return absl::InternalError("gRPC cannot start");
   }
-  grpc_address_ = absl::StrCat(address.host, ":", port);
+  listener_->Run([this](int listener_fd, int fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+        connection;
+    connection.listener_fd = listener_fd;
+    connection.fd = fd;
+    acceptor_->HandleNewConnection(&connection);
+  });
+  grpc_address_ = absl::StrCat(address.host, ":", listener_->port());
   for (const char* service : kServices) {
     grpc_->GetHealthCheckService()->SetServingStatus(service, true);
   }
@@ -203,7 +327,67 @@ void Server::Refit() {
   }
 }
 
+absl::Status Server::ReadTokens(const std::string& path) {
+  MutexLock lock(tokens_mutex_);
+  if (path.empty()) {
+    access_.Set(nullptr);
+  } else {
+    // Looked at first: what changes while it is read is read again.
+    const std::string stamp = StampOf(path);
+    if (path == tokens_path_ && stamp == tokens_stamp_) return absl::OkStatus();
+    tokens_path_ = path;
+    tokens_stamp_ = stamp;
+    ALLOT_ASSIGN_OR_RETURN(auto table, TokenTable::Read(path));
+    log_.Log(Severity::kInfo, "tokens read",
+             {{"file", path}, {"tokens", static_cast<int64_t>(table->size())}});
+    access_.Set(std::move(table));
+  }
+  tokens_path_ = path;
+  return absl::OkStatus();
+}
+
+void Server::WatchTokens() {
+  std::string path;
+  {
+    MutexLock lock(tokens_mutex_);
+    if (tokens_path_.empty() || StampOf(tokens_path_) == tokens_stamp_) return;
+    path = tokens_path_;
+  }
+  const absl::Status read = ReadTokens(path);
+  metrics_.Reloaded(read.ok());
+  if (!read.ok()) {
+    log_.Log(Severity::kError, "the tokens of before stay",
+             {{"error", read.message()}});
+  }
+}
+
+void Server::Reload(const absl::StatusOr<ServerOptions>& options) {
+  absl::Status status = options.status();
+  if (status.ok()) status = ReadTokens(options->tokens);
+  metrics_.Reloaded(status.ok());
+  if (!status.ok()) {
+    log_.Log(Severity::kError, "the settings of before stay",
+             {{"error", status.message()}});
+    return;
+  }
+  admission_.quotas().Set(options->quotas);
+  admission_.set_target_nanos(
+      absl::ToInt64Nanoseconds(options->latency_target));
+  core_.slow_call_nanos = absl::ToInt64Nanoseconds(options->slow_call);
+  log_.set_least(options->log_level);
+  const std::string restart =
+      absl::StrJoin(NeedsRestart(options_, *options), ", ");
+  log_.Log(restart.empty() ? Severity::kInfo : Severity::kWarning,
+           restart.empty() ? "settings read"
+                           : "settings read; some wait for a restart",
+           {{"restart", restart},
+            {"quotas", static_cast<int64_t>(options->quotas.size())}});
+  MutexLock lock(state_mutex_);
+  settings_ = options->settings;
+}
+
 void Server::DoChores() {
+  WatchTokens();
   const absl::StatusOr<int64_t> expired = engine_->ExpireLeases();
   if (expired.ok()) {
     metrics_.Expired(*expired);
@@ -243,6 +427,7 @@ void Server::Stop() {
     if (housekeeper_.joinable()) housekeeper_.join();
     if (refitter_.joinable()) refitter_.join();
     grpc_->GetHealthCheckService()->Shutdown();
+    listener_->Stop();
     grpc_->Shutdown(std::chrono::system_clock::now() +
                     absl::ToChronoNanoseconds(options_.drain));
     workers_.Drain();
@@ -262,6 +447,8 @@ void Server::Stop() {
   }
   http_.reset();
   grpc_.reset();
+  acceptor_.reset();
+  listener_.reset();
   engine_.reset();
   metered_.reset();
   store_.reset();
@@ -295,8 +482,17 @@ std::string Server::RenderStatusPage() const {
   input.waiting = workers_.waiting();
   input.queue_limit = workers_.queue_limit();
   input.pools = ListPools();
+  input.in_flight_limit = workers_.limit();
+  input.connections = listener_ == nullptr ? 0 : listener_->connections();
+  input.plans = plans_.List();
+  input.slow_calls = slow_calls_.List();
   input.metrics = &metrics_;
   return StatusPage(input);
+}
+
+std::string Server::RenderConfigPage() const {
+  MutexLock lock(state_mutex_);
+  return ConfigPage(settings_);
 }
 
 }  // namespace allot

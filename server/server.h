@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -20,6 +21,7 @@
 #include "server/core.h"
 #include "server/http_server.h"
 #include "server/labeler_service.h"
+#include "server/listener.h"
 #include "server/metered_store.h"
 #include "server/options.h"
 #include "server/pool_service.h"
@@ -49,11 +51,20 @@ class Server {
   // ServerOptions::drain, writes checkpoints and closes the store. Idempotent.
   void Stop();
 
+  // Takes over what can change while it runs: tokens, quotas, the latency
+  // target, what is slow and what is logged. An error is logged and counted,
+  // and all stays as it was. Also does the tokens' file on its own, when that
+  // changes.
+  void Reload(const absl::StatusOr<ServerOptions>& options);
+
   const Metrics& metrics() const { return metrics_; }
+  // Of any thread, at any time.
+  WorkerPool& workers() { return workers_; }
 
  private:
   Server(const ServerOptions& options, const Clock* clock, Logger* log);
 
+  void AddLiveMetrics();
   absl::Status StartHttp();
   absl::Status OpenEngine();
   absl::Status StartGrpc();
@@ -61,6 +72,9 @@ class Server {
   // health.
   void Housekeep();
   void DoChores();
+  // Reads the tokens' file if it is another one, or has changed.
+  absl::Status ReadTokens(const std::string& path);
+  void WatchTokens();
   // All the time: re-fits that are due, on a thread of their own, a quarter
   // of a core at most.
   void Refit();
@@ -69,6 +83,7 @@ class Server {
   std::string NotReadyBecause() const;
   void SetNotReady(absl::string_view because);
   std::string RenderStatusPage() const;
+  std::string RenderConfigPage() const;
   std::vector<PoolInfo> ListPools() const;
 
   const ServerOptions options_;
@@ -78,6 +93,10 @@ class Server {
   Metrics metrics_;
   RequestCache requests_;
   WorkerPool workers_;
+  Admission admission_;
+  Access access_;
+  Recent<PlanNote> plans_;
+  Recent<CallNote> slow_calls_;
   ServerCore core_;
   PoolService pools_;
   LabelerService labelers_;
@@ -94,8 +113,16 @@ class Server {
 
   mutable Mutex state_mutex_;
   std::string not_ready_ ABSL_GUARDED_BY(state_mutex_) = "starting";
+  std::vector<Setting> settings_ ABSL_GUARDED_BY(state_mutex_);
+
+  Mutex tokens_mutex_;  // held while they are read
+  std::string tokens_path_ ABSL_GUARDED_BY(tokens_mutex_);
+  // Size, inode and times of the file that was read last.
+  std::string tokens_stamp_ ABSL_GUARDED_BY(tokens_mutex_);
 
   std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> grpc_;
   std::string grpc_address_;
   std::string http_address_;

@@ -52,6 +52,67 @@ std::string Methods(const Metrics& metrics) {
   return absl::StrCat(out, "</table></div>\n");
 }
 
+// Where the time of a call goes, method by method.
+std::string Phases(const Metrics& metrics) {
+  std::string out =
+      "<h2>Phases</h2><div class=\"scroll\"><table><tr><th>method</th>"
+      "<th>phase</th><th>calls</th><th>p50</th><th>p99</th></tr>\n";
+  for (const prometheus::MetricFamily& family : metrics.Collect()) {
+    if (family.name != "allot_phase_seconds") continue;
+    for (const prometheus::ClientMetric& metric : family.metric) {
+      if (metric.histogram.sample_count == 0) continue;
+      std::string method, phase;
+      for (const auto& label : metric.label) {
+        (label.name == "method" ? method : phase) = label.value;
+      }
+      absl::StrAppend(
+          &out, "<tr><td>", EscapeHtml(method), "</td><td>", EscapeHtml(phase),
+          "</td><td>", metric.histogram.sample_count, "</td><td>",
+          Duration(Quantile(metric.histogram, 0.5)), "</td><td>",
+          Duration(Quantile(metric.histogram, 0.99)), "</td></tr>\n");
+    }
+  }
+  return absl::StrCat(out, "</table></div>\n");
+}
+
+std::string Clock(absl::Time time) {
+  return absl::FormatTime("%H:%M:%E3S", time, absl::UTCTimeZone());
+}
+
+std::string Plans(const std::vector<PlanNote>& plans) {
+  if (plans.empty()) return "";
+  std::string out =
+      "<h2>Last plans</h2><div class=\"scroll\"><table><tr><th>time "
+      "(UTC)</th><th>pool</th><th>tasks</th><th>filled</th><th>gap</th>"
+      "<th>solver</th><th>took</th></tr>\n";
+  for (const PlanNote& plan : plans) {
+    absl::StrAppend(&out, "<tr><td>", Clock(plan.time), "</td><td>",
+                    EscapeHtml(plan.pool), "</td><td>", plan.tasks, "</td><td>",
+                    plan.filled, " of ", plan.slots, "</td><td>",
+                    absl::StrFormat("%.2g", plan.gap), "</td><td>",
+                    EscapeHtml(plan.solver), "</td><td>",
+                    Duration(plan.seconds), "</td></tr>\n");
+  }
+  return absl::StrCat(out, "</table></div>\n");
+}
+
+std::string SlowCalls(const std::vector<CallNote>& calls) {
+  if (calls.empty()) return "";
+  std::string out =
+      "<h2>Slow calls</h2><div class=\"scroll\"><table><tr><th>time "
+      "(UTC)</th><th>method</th><th>pool</th><th>code</th><th>took</th>"
+      "<th>waited</th><th>trace</th></tr>\n";
+  for (const CallNote& call : calls) {
+    absl::StrAppend(&out, "<tr><td>", Clock(call.time), "</td><td>",
+                    EscapeHtml(call.method), "</td><td>", EscapeHtml(call.pool),
+                    "</td><td>", EscapeHtml(call.code), "</td><td>",
+                    Duration(call.seconds), "</td><td>",
+                    Duration(call.queue_seconds), "</td><td>",
+                    EscapeHtml(call.trace_id), "</td></tr>\n");
+  }
+  return absl::StrCat(out, "</table></div>\n");
+}
+
 std::string Pools(const std::vector<PoolInfo>& pools) {
   std::string out = absl::StrCat("<h2>Pools (", pools.size(), ")</h2>\n");
   if (pools.empty()) {
@@ -144,11 +205,29 @@ std::string StatusPage(const StatusPageInput& input) {
       absl::FormatDuration(absl::Trunc(input.uptime, absl::Seconds(1))),
       " &middot; store ", EscapeHtml(input.store), "<br>", input.running,
       " of ", input.workers, " workers busy &middot; ", input.waiting, " of ",
-      input.queue_limit,
-      " places in the queue taken &middot; <a "
+      input.queue_limit, " places in the queue taken &middot; ",
+      input.in_flight_limit, " calls may be in flight &middot; ",
+      input.connections,
+      " connections<br><a href=\"/configz\">settings</a> &middot; <a "
       "href=\"/metrics\">metrics</a></p>\n",
-      Pools(input.pools), Methods(*input.metrics), "</body></html>\n");
+      Pools(input.pools), Methods(*input.metrics), Phases(*input.metrics),
+      Plans(input.plans), SlowCalls(input.slow_calls), "</body></html>\n");
   return out;
+}
+
+std::string ConfigPage(const std::vector<Setting>& settings) {
+  std::string out = absl::StrCat(
+      std::string(kHead),
+      "<h1>Settings</h1><p><a href=\"/statusz\">status</a></p>"
+      "<div class=\"scroll\"><table><tr><th>flag</th><th>value</th>"
+      "<th>default</th><th>from</th></tr>\n");
+  for (const Setting& setting : settings) {
+    absl::StrAppend(&out, "<tr><td>--", EscapeHtml(setting.name), "</td><td>",
+                    EscapeHtml(setting.value), "</td><td>",
+                    EscapeHtml(setting.default_value), "</td><td>",
+                    EscapeHtml(setting.source), "</td></tr>\n");
+  }
+  return absl::StrCat(out, "</table></div></body></html>\n");
 }
 
 }  // namespace allot

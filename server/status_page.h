@@ -10,6 +10,8 @@
 #include "absl/time/time.h"
 #include "lib/engine/calls.h"
 #include "server/metrics.h"
+#include "server/options.h"
+#include "server/recent.h"
 
 namespace allot {
 
@@ -23,12 +25,20 @@ struct StatusPageInput {
   int running = 0;
   int waiting = 0;
   int queue_limit = 0;
+  int in_flight_limit = 0;
+  int connections = 0;
   std::vector<PoolInfo> pools;
+  std::vector<PlanNote> plans;       // latest first
+  std::vector<CallNote> slow_calls;  // latest first
   const Metrics* metrics = nullptr;
 };
 
 // One HTML document without scripts. Ids are escaped: they are callers' text.
 std::string StatusPage(const StatusPageInput& input);
+
+// /configz: each setting, its value and where that is from. Settings hold paths
+// of secrets, never secrets.
+std::string ConfigPage(const std::vector<Setting>& settings);
 
 std::string EscapeHtml(absl::string_view text);
 

@@ -6,51 +6,103 @@
 #define ALLOT_SERVER_WORKER_POOL_H_
 
 #include <atomic>
-#include <deque>
-#include <functional>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
+#include "lib/base/clock.h"
 #include "lib/base/mutex.h"
+#include "server/job_queue.h"
 
 namespace allot {
 
-// Thread-safe. First come, first served.
+// What became of a job that was submitted.
+enum class Submitted {
+  kAccepted,
+  kQueueFull,  // as many wait as may
+  kOverLimit,  // as many are in flight as the present limit allows
+  kTooLate,    // it could not be done by its finish_by_nanos
+  kDraining,
+};
+
+struct WorkerPoolOptions {
+  int workers = 1;  // >= 1
+  int queue = 256;  // >= 1: bounds the jobs that wait, not those that run
+  // One more thread, for interactive jobs alone while a worker is busy with a
+  // less urgent one: somebody who waits need not wait for a long batch. It
+  // takes a share of the cores, so batches take a little longer then.
+  bool express = false;
+};
+
+// Thread-safe.
 class WorkerPool {
  public:
-  // Requires workers >= 1, queue >= 1. `queue` bounds the jobs that wait, not
-  // those that run.
-  WorkerPool(int workers, int queue);
+  WorkerPool(const Clock* clock, WorkerPoolOptions options);
   // Runs what was accepted, then joins.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // Accepts the job, which then runs exactly once, or refuses it at once:
-  // false when the queue is full or Drain() has begun.
-  bool TrySubmit(std::function<void()> job);
+  // Accepts the job, which then runs exactly once unless it is removed or
+  // evicted, or refuses it at once. When there are too many, a job that waits
+  // may have to give way (JobQueue::Victim()); it is evicted before this
+  // returns.
+  Submitted Submit(Job* job);
+  // For what was admitted before, in another shape: waits its turn whatever
+  // the limits. False when Drain() has begun.
+  bool SubmitAdmitted(Job* job);
+  // Takes out a job that still waits: it will not run. False if it runs, ran or
+  // was never accepted.
+  bool Remove(Job* job);
+
+  // Jobs that may be in flight, waiting or running: all of it for interactive
+  // ones, 7/8 for batches, 3/4 for backfills, but never less than there are
+  // workers. Patient jobs are not held to it. Starts at workers + queue.
+  void SetLimit(int limit) { limit_.store(limit, std::memory_order_relaxed); }
+  int limit() const { return limit_.load(std::memory_order_relaxed); }
 
   // Accepts no more, returns when every accepted job has run. Idempotent. Not
   // to be called from a job.
   void Drain();
 
-  int workers() const { return workers_; }
-  int queue_limit() const { return static_cast<int>(queue_limit_); }
+  // How long what waits now should take.
+  int64_t BacklogNanos() const {
+    return backlog_nanos_.load(std::memory_order_relaxed) / options_.workers;
+  }
+  int workers() const { return options_.workers; }
+  int queue_limit() const { return options_.queue; }
   // Jobs that wait, jobs that run: for the metrics, true a moment ago.
   int waiting() const { return waiting_.load(std::memory_order_relaxed); }
   int running() const { return running_.load(std::memory_order_relaxed); }
 
  private:
-  void Work();
+  bool HasRoom(const Job& job, Submitted& why) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Enqueue(Job* job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Note() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Work(size_t thread);
+  void WorkExpress();
+  void RunOne(Job* job, size_t thread) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t NanosUntilStart(const Job& job, int64_t now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const int workers_;
-  const size_t queue_limit_;
+  const Clock& clock_;
+  const WorkerPoolOptions options_;
+  std::atomic<int> limit_;
   Mutex mutex_;
   ConditionVariable wake_;
-  std::deque<std::function<void()>> jobs_ ABSL_GUARDED_BY(mutex_);
+  ConditionVariable express_wake_;
+  JobQueue queue_ ABSL_GUARDED_BY(mutex_);
+  int idle_ ABSL_GUARDED_BY(mutex_) = 0;
+  int busy_ ABSL_GUARDED_BY(mutex_) = 0;       // running, any thread
+  int busy_long_ ABSL_GUARDED_BY(mutex_) = 0;  // of them, not interactive
+  bool express_idle_ ABSL_GUARDED_BY(mutex_) = false;
+  // [workers + 1] When what a thread runs should be done.
+  std::vector<int64_t> busy_until_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<int> waiting_{0};
   std::atomic<int> running_{0};
+  std::atomic<int64_t> backlog_nanos_{0};
   std::vector<std::thread> threads_;
 };
 

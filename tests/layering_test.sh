@@ -26,6 +26,7 @@ forbid lib/skill "${include}lib/(match|truth|roster|store|engine|study)/" 'lib/s
 forbid lib/truth "${include}lib/(match|skill|roster|store|engine|study)/" 'lib/truth sees only lib/base'
 forbid lib/roster "${include}lib/(match|store|engine|study)/" 'lib/roster sees skill, truth and base'
 forbid lib/store "${include}lib/(match|engine|study)/" 'lib/store sees roster and below'
+forbid lib/page "${include}lib/(base|match|skill|truth|roster|store|engine|study)/" 'lib/page stands alone'
 forbid lib/engine "${include}lib/study/" 'lib/engine sees store and match and below'
 forbid lib '\b(std::cout|std::cerr|printf\(|fprintf\(|getenv\(|std::exit|absl::Now\(\)|absl::GetFlag)' \
   'lib/ does not log, exit, read flags, the environment or the clock'

@@ -176,6 +176,9 @@ absl::StatusOr<Plan> Engine::Impl::Allocate(PoolEntry& entry,
                                      .allowed = batch.allowed,
                                      .clock = clock_,
                                      .threads = options_.solver_threads}));
+    if (asked.cancelled != nullptr && *asked.cancelled) {
+      return absl::CancelledError("nobody waits for the plan any more");
+    }
     return std::make_pair(std::move(batch), std::move(draft));
   };
   int64_t resolve_nanos = 0;
@@ -194,6 +197,7 @@ absl::StatusOr<Plan> Engine::Impl::Allocate(PoolEntry& entry,
     for (int plans = 1; !lost.empty() && plans < kMostPlans; ++plans) {
       // Others were faster. Plan the lost slots once more, with what is left.
       AllocateCall again = call;
+      again.cancelled = nullptr;  // what is claimed already shall be told
       again.tasks.clear();
       std::vector<int32_t> again_of;
       for (const int32_t t : lost) {

@@ -5,6 +5,7 @@
 #ifndef ALLOT_LIB_ENGINE_CALLS_H_
 #define ALLOT_LIB_ENGINE_CALLS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -109,6 +110,9 @@ struct AllocateCall {
   std::optional<double> budget;       // currency, >= 0
   // Best plan by this Clock::MonotonicNanos(); absent: take what it needs.
   std::optional<int64_t> deadline_nanos;
+  // Turns true when nobody waits for the plan any more: none is claimed then,
+  // and the call ends with kCancelled. Null: never.
+  const std::atomic<bool>* cancelled = nullptr;
   double gap_tolerance = 0;  // relative, [0, 1]
   std::optional<int64_t> lease_micros;
   bool dry_run = false;
@@ -196,6 +200,10 @@ struct ScoreCall {
   std::vector<ScoreItem> items;
   Policy policy;
   bool explain = false;
+  // Of no use after this Clock::MonotonicNanos(), or once this is true: the
+  // call ends with kDeadlineExceeded or kCancelled. Null: never.
+  std::optional<int64_t> deadline_nanos;
+  const std::atomic<bool>* cancelled = nullptr;
 };
 
 struct AnswerContribution {

@@ -373,8 +373,10 @@ void Planner::ExplainPairs(const Solution& solution, Draft& draft) const {
 
 absl::StatusOr<Draft> Planner::Run() {
   const int64_t start = input_.clock.MonotonicNanos();
-  if (input_.call.deadline_nanos) {
-    deadline_ = {&input_.clock, *input_.call.deadline_nanos};
+  if (input_.call.deadline_nanos || input_.call.cancelled != nullptr) {
+    deadline_ = {&input_.clock,
+                 input_.call.deadline_nanos.value_or(deadline_.at_nanos)};
+    deadline_.cancelled = input_.call.cancelled;
   }
   CountSlots();
   FindLoads();

@@ -83,6 +83,17 @@ absl::StatusOr<ScoreSheet> Engine::Impl::Score(const PoolEntry& entry,
   sheet.roster_version = roster.version();
   std::vector<RecordedAnswer> given;
   for (size_t i = 0; i < call.items.size(); ++i) {
+    if (i % 16 == 0) {
+      if (call.cancelled != nullptr && *call.cancelled) {
+        return absl::CancelledError("nobody waits for the scores any more");
+      }
+      if (call.deadline_nanos &&
+          clock_.MonotonicNanos() >= *call.deadline_nanos) {
+        return absl::DeadlineExceededError(
+            absl::StrCat("the deadline passed after ", i, " of ",
+                         call.items.size(), " items"));
+      }
+    }
     const ScoreItem& item = call.items[i];
     const TaskRecord* record = entry.state.FindTask(item.task.id);
     if (record == nullptr && !item.answers) {

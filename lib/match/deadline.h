@@ -3,6 +3,7 @@
 #ifndef ALLOT_LIB_MATCH_DEADLINE_H_
 #define ALLOT_LIB_MATCH_DEADLINE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <limits>
 
@@ -17,9 +18,15 @@ struct Deadline {
   // When the solving began, filled in by Match(): what reading the problem took
   // tells what writing the answer will take.
   int64_t start_nanos = 0;
+  // Whoever asked may give up before: true is as good as a deadline that has
+  // passed. Needs a clock; null: nobody does.
+  const std::atomic<bool>* cancelled = nullptr;
 
   bool Passed() const {
-    return clock != nullptr && clock->MonotonicNanos() >= at_nanos;
+    if (clock == nullptr) return false;
+    return (cancelled != nullptr &&
+            cancelled->load(std::memory_order_relaxed)) ||
+           clock->MonotonicNanos() >= at_nanos;
   }
 };
 

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "lib/match/dense_simd.h"
+#include "lib/match/lookup_avx2.h"
 
 namespace allot::dense {
 namespace {
@@ -21,11 +22,9 @@ ALLOT_AVX2 BestTwo<int32_t> ListBestAvx2(const ListView<int32_t>& list,
   int k = 0;
   for (int end = list.near;; end = list.size) {
     for (; k < end; k += 8) {
-      const __m256i j =
-          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(list.column + k));
       const __m256i value = _mm256_add_epi32(
           _mm256_loadu_si256(reinterpret_cast<const __m256i*>(list.cost + k)),
-          _mm256_i32gather_epi32(price, j, 4));
+          Lookup8(price, list.column + k));
       const __m256i better = _mm256_cmpgt_epi32(best, value);
       second = _mm256_min_epi32(second, _mm256_max_epi32(best, value));
       best = _mm256_min_epi32(best, value);
@@ -98,17 +97,17 @@ ALLOT_AVX2 int CloserAvx2(const ListView<int32_t>& list, const int32_t* price,
   const int end =
       int64_t{base} + list.near_floor < limit ? list.size : list.near;
   for (int k = 0; k < end; k += 8) {
-    const __m256i j =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(list.column + k));
     const __m256i reach = _mm256_add_epi32(
         _mm256_add_epi32(
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(list.cost + k)),
             from),
-        _mm256_i32gather_epi32(price, j, 4));
+        Lookup8(price, list.column + k));
     const __m256i in = _mm256_cmpgt_epi32(most, reach);
     if (_mm256_movemask_epi8(in) == 0) continue;
+    const __m256i j =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(list.column + k));
     const __m256i closer = _mm256_and_si256(
-        in, _mm256_cmpgt_epi32(_mm256_i32gather_epi32(distance, j, 4), reach));
+        in, _mm256_cmpgt_epi32(Lookup8(distance, list.column + k), reach));
     const uint32_t hits =
         static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(closer)));
     const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64(

@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <limits>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "lib/match/lookup_avx2.h"
 
 namespace allot {
 namespace {
@@ -80,11 +78,9 @@ __attribute__((target("avx2"))) int FindAboveAvx2(const int32_t* labeler,
   int count = 0;
   int i = 0;
   for (; i + 8 <= n; i += 8) {
-    const __m256i l =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(labeler + i));
     const __m256i a =
         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(value + i));
-    const __m256i r = _mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4));
+    const __m256i r = _mm256_sub_epi32(a, Lookup8(price, labeler + i));
     unsigned mask = static_cast<unsigned>(
         _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(r, least))));
     for (; mask != 0; mask &= mask - 1)
@@ -120,14 +116,12 @@ __attribute__((target("avx2"))) void TopOfManyAvx2(const int32_t* labeler,
     const int padded = (size + 7) / 8 * 8;
     __m256i most = none;
     for (int i = 0; i < whole; i += 8) {
-      const __m256i l = _mm256_loadu_si256(
-          reinterpret_cast<const __m256i*>(labeler + begin + i));
       const __m256i a = _mm256_loadu_si256(
           reinterpret_cast<const __m256i*>(value + begin + i));
       const __m256i r =
           price == nullptr
               ? a
-              : _mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4));
+              : _mm256_sub_epi32(a, Lookup8(price, labeler + begin + i));
       _mm256_store_si256(reinterpret_cast<__m256i*>(buffer + i), r);
       most = _mm256_max_epi32(most, r);
     }
@@ -178,11 +172,9 @@ __attribute__((target("avx2"))) BestEdge<int32_t> LargestReducedAvx2(
   __m256i most = none, where = _mm256_setzero_si256();
   int i = 0;
   for (; i + 8 <= n; i += 8) {
-    const __m256i l =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(labeler + i));
     const __m256i a =
         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(value + i));
-    const __m256i r = _mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4));
+    const __m256i r = _mm256_sub_epi32(a, Lookup8(price, labeler + i));
     where = _mm256_blendv_epi8(where, index, _mm256_cmpgt_epi32(r, most));
     most = _mm256_max_epi32(most, r);
     index = _mm256_add_epi32(index, eight);
@@ -232,11 +224,9 @@ __attribute__((target("avx2"))) void TopReducedAvx2(const int32_t* labeler,
     add(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(value + i)));
   }
   for (; i + 8 <= n; i += 8) {
-    const __m256i l =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(labeler + i));
     const __m256i a =
         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(value + i));
-    add(_mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4)));
+    add(_mm256_sub_epi32(a, Lookup8(price, labeler + i)));
   }
   if (i < n && price == nullptr) {
     const __m256i used = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), index);

@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "lib/match/lookup_avx2.h"
 
 namespace allot {
 namespace {
@@ -134,17 +132,14 @@ __attribute__((target("avx2"))) double SumOfBestAvx2(const double* utility,
   static_assert(kMostBest == 8);
   alignas(32) double buffer[kChunk], lanes[8];
   const __m256d add = _mm256_set1_pd(penalty), zero = _mm256_setzero_pd();
-  const __m256d every = _mm256_cmp_pd(zero, zero, _CMP_EQ_OQ);
   Best best;
   for (int begin = 0; begin < n; begin += kChunk) {
     const int size = std::min(kChunk, n - begin), whole = size / 8 * 8;
     __m256d most0 = zero, most1 = zero;
     const auto reduce = [&](int i) __attribute__((target("avx2"))) {
-      const __m128i l = _mm_loadu_si128(
-          reinterpret_cast<const __m128i*>(labeler + begin + i));
       const __m256d r = _mm256_sub_pd(
           _mm256_add_pd(_mm256_loadu_pd(utility + begin + i), add),
-          _mm256_mask_i32gather_pd(zero, price, l, every, 8));
+          Lookup4(price, labeler + begin + i));
       _mm256_store_pd(buffer + i, r);
       return r;
     };

@@ -10,6 +10,7 @@
 #include "lib/base/status_macros.h"
 #include "lib/truth/answers_by_labeler.h"
 #include "lib/truth/normal_quantile.h"
+#include "lib/truth/wilson.h"
 
 namespace allot {
 namespace {
@@ -61,13 +62,9 @@ void Skill(const AnswerSet& answers, const Aggregation& fit,
     if (report.answers == 0) continue;
     const auto n = static_cast<double>(report.answers);
     report.accuracy = right / n;
-    // Wilson (1927).
-    const double p = report.accuracy, z2 = z * z / n;
-    const double centre = (p + z2 / 2) / (1 + z2);
-    const double half =
-        z * std::sqrt(p * (1 - p) / n + z2 / (4 * n)) / (1 + z2);
-    report.accuracy_low = std::max(0.0, centre - half);
-    report.accuracy_high = std::min(1.0, centre + half);
+    const ShareInterval interval = WilsonInterval(right, n, z);
+    report.accuracy_low = interval.low;
+    report.accuracy_high = interval.high;
   }
 }
 

@@ -2,7 +2,6 @@
 #include "lib/truth/scoring_rules.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -11,14 +10,8 @@ namespace allot {
 
 absl::StatusOr<ScoringRules> EvaluatePosteriors(
     const MatrixF& posterior, std::span<const GoldLabel> truth) {
-  constexpr int kBins = 10;
   // Two classes tie when single precision cannot tell them apart.
   constexpr double kTie = 1e-6;
-  struct Bin {
-    double confidence = 0;
-    double right = 0;
-  };
-  std::array<Bin, kBins> bins;
   ScoringRules sum;
   for (size_t i = 0; i < truth.size(); ++i) {
     const GoldLabel& gold = truth[i];
@@ -43,14 +36,21 @@ absl::StatusOr<ScoringRules> EvaluatePosteriors(
     sum.accuracy += right;
     sum.brier += squares + 1 - 2 * truth_probability;
     sum.log_loss -= std::log(std::max(truth_probability, 1e-12));
-    const int bin =
-        std::clamp(static_cast<int>(std::ceil(top * kBins)) - 1, 0, kBins - 1);
-    bins[bin].confidence += top;
-    bins[bin].right += right;
+    ReliabilityBin& bin = sum.bins[std::clamp(
+        static_cast<int>(std::ceil(top * kReliabilityBins)) - 1, 0,
+        kReliabilityBins - 1)];
+    ++bin.tasks;
+    bin.confidence += top;
+    bin.accuracy += right;
   }
   sum.tasks = static_cast<int64_t>(truth.size());
   if (truth.empty()) return sum;
-  for (const Bin& bin : bins) sum.ece += std::abs(bin.confidence - bin.right);
+  for (ReliabilityBin& bin : sum.bins) {
+    sum.ece += std::abs(bin.confidence - bin.accuracy);
+    const auto tasks = static_cast<double>(std::max<int64_t>(bin.tasks, 1));
+    bin.confidence /= tasks;
+    bin.accuracy /= tasks;
+  }
   const double n = static_cast<double>(sum.tasks);
   sum.accuracy /= n;
   sum.ece /= n;

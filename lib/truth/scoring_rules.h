@@ -3,6 +3,7 @@
 #ifndef ALLOT_LIB_TRUTH_SCORING_RULES_H_
 #define ALLOT_LIB_TRUTH_SCORING_RULES_H_
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -11,6 +12,14 @@
 #include "lib/truth/answer_set.h"
 
 namespace allot {
+
+// The tasks of which we were so sure.
+struct ReliabilityBin {
+  int64_t tasks = 0;
+  double confidence = 0;  // mean; 0 without tasks
+  double accuracy = 0;    // mean
+};
+inline constexpr int kReliabilityBins = 10;
 
 // Means over the tasks whose truth is given. All 0 if there are none.
 struct ScoringRules {
@@ -22,6 +31,7 @@ struct ScoringRules {
   // sum over bins of share * |mean confidence - accuracy|. A bin holds its
   // upper edge: (0.9, 1].
   double ece = 0;
+  std::array<ReliabilityBin, kReliabilityBins> bins;
   // Sum over the classes of (posterior - truth)^2, in [0, 2].
   double brier = 0;
   // -ln posterior[truth], with the posterior floored at 1e-12.

@@ -55,6 +55,7 @@ TEST_F(MatchCommand, PrintsThePlanAndApartFromItTheProof) {
                                      "objective    4.5\n"
                                      "upper bound  4.5\n"
                                      "gap          0\n"
+                                     "empty slots  none\n"
                                      "exact        yes, utilities in "));
   EXPECT_THAT(err_.str(),
               EndsWith("solver       hungarian\n"
@@ -114,6 +115,103 @@ TEST_F(MatchCommand, JsonOfAnEmptyPlanIsJson) {
   options_.json = true;
   ASSERT_TRUE(Run().ok());
   EXPECT_EQ(nlohmann::json::parse(out_.str())["plan"].size(), 0);
+}
+
+TEST_F(MatchCommand, SaysWhySlotsAreEmpty) {
+  Edges("task,labeler,utility\nt1,ana,3\nt2,ana,2\nt3,bo,-1\n");
+  Tasks("task,redundancy\nt1,2\n");
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(err_.str(), HasSubstr("empty slots  3: 1 no labeler, 1 not worth "
+                                    "it, 1 taken by others\n"));
+}
+
+TEST_F(MatchCommand, AFurtherAnswerIsGivenWhereItTellsMost) {
+  Edges(
+      "task,labeler,utility\n"
+      "t1,ana,0\nt1,bo,0\nt1,cy,0\nt2,ana,0\nt2,bo,0\nt2,cy,0\n");
+  Tasks("task,redundancy,answer_values\nt1,2,5;1\nt2,2,4;3\n");
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(err_.str(), HasSubstr("slots        3 filled of 4\n"
+                                    "objective    12\n"
+                                    "upper bound  12\n"));
+}
+
+TEST_F(MatchCommand, LoadThatCostsMoreTaskByTaskIsSpread) {
+  Edges("task,labeler,utility\nt1,ana,3\nt2,ana,3\nt1,bo,2\nt2,bo,2\n");
+  Labelers("labeler,capacity,load_costs\nana,2,1:0;1:2\nbo,2,\n");
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(err_.str(), HasSubstr("objective    5\n"));
+  Labelers("labeler,capacity,load_costs\nana,2,1:0;1:0.5\nbo,2,\n");
+  err_.str("");
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(err_.str(), HasSubstr("objective    5.5\n"));
+}
+
+TEST_F(MatchCommand, NobodyTakesMoreThanTheirShare) {
+  Edges("task,labeler,utility\nt1,ana,3\nt2,ana,3\nt1,bo,1\nt2,bo,1\n");
+  Labelers("labeler,capacity\nana,2\nbo,2\n");
+  options_.max_share = 0.5;
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(err_.str(), HasSubstr("objective    4\n"));
+}
+
+TEST_F(MatchCommand, ExplainsEveryPair) {
+  Edges("task,labeler,utility\nt1,ana,3\nt1,bo,2\nt2,ana,2.5\nt2,cy,1\n");
+  options_.explain = folder_.path() + "/why.csv";
+  options_.solver = Solver::kHungarian;
+  ASSERT_TRUE(Run().ok());
+  std::ostringstream why;
+  why << std::ifstream(options_.explain).rdbuf();
+  // Ana's second slot would be worth 1: bo's task for hers.
+  EXPECT_EQ(why.str(),
+            "task,labeler,utility,planned,labeler_price,reduced_utility,"
+            "runner_up,margin,raise_to_win\n"
+            "t1,ana,3,0,1,2,,,0\n"
+            "t1,bo,2,1,0,2,ana,0,\n"
+            "t2,ana,2.5,1,1,1.5,cy,0.5,\n"
+            "t2,cy,1,0,0,1,,,0.5\n");
+}
+
+TEST_F(MatchCommand, SaysWhatWouldWinATask) {
+  Edges("task,labeler,utility\nt1,ana,3\nt1,bo,2\n");
+  options_.win = "t1,bo";
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(err_.str(), HasSubstr("to win       bo wins t1 if the pair is "
+                                    "worth more by 1\n"));
+  options_.win = "t1,ana";
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(err_.str(), HasSubstr("to win       ana has t1\n"));
+  options_.win = "t1,cy";
+  EXPECT_EQ(Run().code(), absl::StatusCode::kInvalidArgument);
+  options_.win = "t1";
+  EXPECT_EQ(Run().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(MatchCommand, TracesWhatQualityEachCostCanBuy) {
+  Edges(
+      "task,labeler,utility,cost\nt1,ana,3,2\nt1,bo,2,0.5\nt2,ana,2.5,2\n"
+      "t2,cy,1,\n");
+  options_.frontier = folder_.path() + "/frontier.csv";
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(err_.str(), HasSubstr(", no other corner exists\n"));
+  std::ostringstream points;
+  points << std::ifstream(options_.frontier).rdbuf();
+  // Nothing but the free pair; then bo for 0.5; then ana instead of cy.
+  EXPECT_THAT(points.str(), HasSubstr(",1,0,1\n"));
+  EXPECT_THAT(points.str(), HasSubstr(",3,0.5,2\n"));
+  EXPECT_THAT(points.str(), EndsWith(",4.5,2.5,2\n"));
+}
+
+TEST_F(MatchCommand, RefusesOptionsThatDoNotGoTogether) {
+  Edges("task,labeler,utility\nt1,ana,3\n");
+  options_.frontier = folder_.path() + "/frontier.csv";
+  const absl::Status no_cost = Run();
+  EXPECT_EQ(no_cost.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(no_cost.message(), HasSubstr("no column \"cost\""));
+  options_.max_share = 0.5;
+  EXPECT_THAT(Run().message(), HasSubstr("not with answer_values"));
+  options_.max_share = 2;
+  EXPECT_THAT(Run().message(), HasSubstr("--max-share: want in (0, 1], got 2"));
 }
 
 TEST_F(MatchCommand, ReadsGzippedFiles) {
@@ -188,6 +286,18 @@ TEST_F(MatchCommand, NamesTheLineOfAWrongTaskOrLabeler) {
   Labelers("labeler,capacity\nana,2\nana,2\n");
   EXPECT_THAT(Error(),
               EndsWith("labelers.csv:3: labeler: \"ana\" is listed twice"));
+  Labelers("labeler,load_costs\nana,1:2;1:1\n");
+  EXPECT_THAT(Error(), EndsWith("labelers.csv:2: load_costs: want tasks:cost;"
+                                "tasks:cost with at least one task and costs "
+                                "that do not fall, got \"1:2;1:1\""));
+  Labelers("labeler\nana\n");
+  Tasks("task,answer_values\nt1,1;2\n");
+  EXPECT_THAT(Error(), EndsWith("tasks.csv:2: answer_values: want values that "
+                                "do not rise, got \"1;2\""));
+  Tasks("task\nt1\n");
+  Edges("task,labeler,utility,cost\nt1,ana,1,-1\n");
+  EXPECT_THAT(Error(), HasSubstr("edges.csv:2: cost: want a number in [0"));
+  Edges("task,labeler,utility\nt1,ana,1\n");
   Labelers("labeler,capacity\nana,2.5\n");
   EXPECT_THAT(Error(), EndsWith("labelers.csv:2: capacity: want a whole number "
                                 ">= 0, got \"2.5\""));

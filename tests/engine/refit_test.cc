@@ -156,6 +156,25 @@ TEST_F(RefitTest, ReportsHowOnlineAndBatchDiffer) {
   EXPECT_EQ(stats.answers, 714);  // of 720: when the last cut was made
 }
 
+TEST_F(RefitTest, ReportsTheLabelsThatTheFitTurns) {
+  // One class in twenty is a 1: skills alone take anybody's word for it, a fit
+  // that knows the share of each class doubts a labeler who is often wrong.
+  Rng rng(2);
+  for (int t = 0; t < 100; ++t) {
+    const int32_t truth = t % 20 == 0 ? 1 : 0;
+    const std::string id = absl::StrCat("t", t);
+    std::vector<Answer> answers;
+    for (int i = 0; i < (t < 60 ? 5 : 1); ++i) {
+      answers.push_back({.task = id,
+                         .labeler = Name(i),
+                         .label = rng.Bernoulli(0.75) ? truth : 1 - truth});
+    }
+    Report(std::move(answers));
+  }
+  ASSERT_TRUE(engine_->RefitDue().ok());
+  EXPECT_GT(Stats().changed_labels, 0);
+}
+
 TEST_F(RefitTest, ATaskHarderThanThoseFittedIsBelievedLess) {
   ReportTasks(0, 120);
   ASSERT_TRUE(engine_->RefitDue().ok());
@@ -173,6 +192,63 @@ TEST_F(RefitTest, ATaskHarderThanThoseFittedIsBelievedLess) {
   const auto sheet = engine_->Score(call);
   ASSERT_TRUE(sheet.ok()) << sheet.status();
   EXPECT_LT(sheet->tasks[1].confidence, sheet->tasks[0].confidence - 0.03);
+}
+
+TEST_F(RefitTest, AStrangerIsBelievedByTheSkillThatTheCallerVouchesFor) {
+  ReportTasks(0, 120);
+  ASSERT_TRUE(engine_->RefitDue().ok());
+  Add({MakeLabeler("newcomer"), WithSkill(MakeLabeler("vouched"), 4),
+       WithSkill(MakeLabeler("doubted"), -3)});
+  const auto confidence = [&](const std::string& labeler) {
+    return Score({{.task = "fresh", .labeler = labeler, .label = 1}})
+        .posterior[1];
+  };
+  EXPECT_GT(confidence("vouched"), confidence("newcomer") + 0.03);
+  EXPECT_LT(confidence("doubted"), confidence("newcomer") - 0.03);
+}
+
+TEST_F(RefitTest, ANewKindOfTaskIsJudgedByTheSkillItAsksFor) {
+  Pool pool = SimplePool(2);
+  pool.id = "two";
+  ASSERT_TRUE(engine_->UpsertPool(pool).ok());
+  std::vector<LabelerUpdate> labelers;
+  for (int i = 0; i < 6; ++i) {
+    labelers.push_back(MakeLabeler(Name(i)));
+    labelers.back().skills = {{0, {1.5, 0.5}}, {1, {i == 0 ? 4.0 : 1.5, 0.01}}};
+  }
+  ASSERT_TRUE(engine_->UpsertLabelers("two", labelers).ok());
+  const auto task_of = [](std::string id, int32_t skill) {
+    Task task;
+    task.id = std::move(id);
+    task.label_set = "labels";
+    task.loading = {{skill, 1.0}};
+    return task;
+  };
+  Rng rng(3);
+  for (int t = 0; t < 60; ++t) {
+    const auto truth = static_cast<int32_t>(rng.Below(2));
+    AnswerReport report;
+    report.pool = "two";
+    report.tasks = {task_of(absl::StrCat("t", t), 0)};
+    for (int i = 0; i < 6; ++i) {
+      report.answers.push_back(
+          {.task = report.tasks[0].id,
+           .labeler = Name(i),
+           .label = rng.Bernoulli(0.85) ? truth : 1 - truth});
+    }
+    ASSERT_TRUE(engine_->ReportAnswers(std::move(report)).ok());
+  }
+  ASSERT_TRUE(engine_->RefitDue().ok());
+  const auto confidence = [&](int labeler, int32_t skill) {
+    ScoreCall call;
+    call.pool = "two";
+    call.items.push_back(
+        {.task = task_of("fresh", skill),
+         .answers = {{{.task = "fresh", .labeler = Name(labeler)}}}});
+    return engine_->Score(call)->tasks[0].confidence;
+  };
+  EXPECT_GT(confidence(0, 1) - confidence(0, 0),
+            confidence(1, 1) - confidence(1, 0) + 0.02);
 }
 
 // The loop closed: the label that Score is surest of is never fed back as

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "lib/truth/calibration.h"
 #include "tests/engine/engine_fixture.h"
 
 namespace allot {
@@ -70,6 +71,20 @@ TEST_F(ScoreTest, ContributionsNameWhoSpokeForAndAgainst) {
   EXPECT_LT(result.contributions[1].bits, 0);
   EXPECT_GT(result.contributions[0].expected_accuracy,
             result.contributions[1].expected_accuracy);
+}
+
+TEST_F(ScoreTest, WithoutGoldNoAgreementMakesUsSurerThanPoolsAreAlike) {
+  std::vector<LabelerUpdate> experts;
+  std::vector<Answer> answers;
+  for (int i = 0; i < 60; ++i) {
+    const std::string id = absl::StrCat("e", i);
+    experts.push_back(WithSkill(MakeLabeler(id), 6));
+    answers.push_back({.task = "t", .labeler = id, .label = 2});
+  }
+  Add(experts);
+  const double certain = CalibrationMap::Fit({}, 0)->Apply(1.0);
+  EXPECT_LT(certain, 1 - 1e-6);
+  EXPECT_NEAR(Score(Call(answers)).confidence, certain, 1e-9);
 }
 
 TEST_F(ScoreTest, ScoresWhatWasReportedWhenNoAnswersAreSent) {

@@ -420,18 +420,6 @@ class OnlineEvaluation {
 
 }  // namespace
 
-Interval WilsonInterval(int64_t right, int64_t count) {
-  if (count == 0) return {};
-  constexpr double kZ = 1.959963984540054;
-  const auto n = static_cast<double>(count);
-  const double share = static_cast<double>(right) / n;
-  const double centre = share + kZ * kZ / (2 * n);
-  const double reach =
-      kZ * std::sqrt(share * (1 - share) / n + kZ * kZ / (4 * n * n));
-  const double scale = 1 + kZ * kZ / n;
-  return {(centre - reach) / scale, (centre + reach) / scale};
-}
-
 absl::StatusOr<OnlineResult> EvaluateOnline(Client& client,
                                             const std::string& pool_id,
                                             const DataFolder& data,

@@ -57,14 +57,6 @@ struct OnlineOptions {
   double gold_share = 0;    // of the tasks whose truth is known
 };
 
-// A 95% interval of a share of which `right` of `count` were seen (Wilson
-// 1927); [0, 1] of nothing.
-struct Interval {
-  double low = 0;
-  double high = 1;
-};
-Interval WilsonInterval(int64_t right, int64_t count);
-
 // Uses a pool of its own. Errors: the server's, kInvalidArgument if the set
 // has no tasks to judge.
 absl::StatusOr<OnlineResult> EvaluateOnline(Client& client,

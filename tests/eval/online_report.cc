@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/text_table.h"
+#include "lib/truth/wilson.h"
 
 namespace allot {
 namespace {
@@ -29,8 +30,9 @@ void AppendFigures(const std::string& protocol, const OnlineResult& result,
     add("answers_per_task", of->answers_per_task);
   }
   const std::string planned = absl::StrCat(protocol, "/planned");
-  const Interval interval =
-      WilsonInterval(result.accepted_right, result.accepted);
+  const ShareInterval interval =
+      WilsonInterval(static_cast<double>(result.accepted_right),
+                     static_cast<double>(result.accepted));
   figures.push_back({planned, "cost_per_task", result.cost_per_task});
   figures.push_back({planned, "bits_per_answer", result.bits_per_answer});
   figures.push_back(
@@ -70,7 +72,8 @@ std::vector<std::string> Cells(const std::string& name,
     const int digits = i < 2 ? 0 : i == 14 || i == 15 ? 1 : 3;
     row.push_back(FormatFixed(values[i], digits));
   }
-  const Interval interval = WilsonInterval(right, accepted);
+  const ShareInterval interval =
+      WilsonInterval(static_cast<double>(right), static_cast<double>(accepted));
   row.push_back(accepted == 0 ? "-" : FormatFixed(Share(right, accepted), 3));
   row.push_back(absl::StrCat(FormatFixed(interval.low, 3), "-",
                              FormatFixed(interval.high, 3)));

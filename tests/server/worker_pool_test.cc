@@ -2,7 +2,9 @@
 #include "server/worker_pool.h"
 
 #include <atomic>
+#include <functional>
 #include <future>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -10,6 +12,8 @@
 
 namespace allot {
 namespace {
+
+const SystemClock kClock;
 
 // Holds a worker until it is let go.
 class Gate {
@@ -21,47 +25,83 @@ class Gate {
   std::promise<void> opened_;
 };
 
+struct Work final : Job {
+  Work() = default;
+  explicit Work(std::function<void()> what, Priority how = {},
+                uint64_t pool = 0)
+      : run(std::move(what)) {
+    priority = how;
+    pool_hash = pool;
+  }
+  void Run() override { run(); }
+  void Evicted() override { evicted = true; }
+
+  std::function<void()> run = [] {};
+  bool evicted = false;
+};
+
+// Keeps a worker busy until it goes out of scope or is opened.
+struct BusyWorker {
+  explicit BusyWorker(WorkerPool& pool, Priority priority = {})
+      : work(
+            [this] {
+              started.set_value();
+              gate.Wait();
+            },
+            priority) {
+    EXPECT_EQ(pool.Submit(&work), Submitted::kAccepted);
+    started.get_future().wait();
+  }
+  std::promise<void> started;
+  Gate gate;
+  Work work;
+};
+
 TEST(WorkerPool, RunsEveryJobItAcceptedOnce) {
   std::atomic<int> runs{0};
+  std::vector<std::unique_ptr<Work>> jobs;
   int accepted = 0;
   {
-    WorkerPool pool(4, 1000);
-    for (int i = 0; i < 500; ++i) accepted += pool.TrySubmit([&] { ++runs; });
+    WorkerPool pool(&kClock, {.workers = 4, .queue = 1000});
+    for (int i = 0; i < 500; ++i) {
+      jobs.push_back(std::make_unique<Work>([&] { ++runs; }));
+      accepted += pool.Submit(jobs.back().get()) == Submitted::kAccepted;
+    }
   }  // drains
   EXPECT_EQ(accepted, 500);
   EXPECT_EQ(runs, 500);
 }
 
 TEST(WorkerPool, RefusesAtOnceWhenTheQueueIsFull) {
-  Gate gate;
-  std::promise<void> started;
-  WorkerPool pool(1, 2);
-  ASSERT_TRUE(pool.TrySubmit([&] {
-    started.set_value();
-    gate.Wait();
-  }));
-  started.get_future().wait();  // the worker is busy, the queue is empty
-  EXPECT_TRUE(pool.TrySubmit([] {}));
-  EXPECT_TRUE(pool.TrySubmit([] {}));
+  WorkerPool pool(&kClock, {.workers = 1, .queue = 2});
+  BusyWorker busy(pool);
+  Work first, second, third([] { FAIL() << "was refused"; });
+  EXPECT_EQ(pool.Submit(&first), Submitted::kAccepted);
+  EXPECT_EQ(pool.Submit(&second), Submitted::kAccepted);
   EXPECT_EQ(pool.waiting(), 2);
-  EXPECT_FALSE(pool.TrySubmit([] { FAIL() << "was refused"; }));
-  gate.Open();
+  EXPECT_EQ(pool.Submit(&third), Submitted::kQueueFull);
+  busy.gate.Open();
   pool.Drain();
   EXPECT_EQ(pool.waiting(), 0);
 }
 
 TEST(WorkerPool, AcceptsNothingOnceItDrains) {
-  WorkerPool pool(2, 10);
+  WorkerPool pool(&kClock, {.workers = 2, .queue = 10});
   pool.Drain();
-  EXPECT_FALSE(pool.TrySubmit([] {}));
+  Work late;
+  EXPECT_EQ(pool.Submit(&late), Submitted::kDraining);
+  EXPECT_FALSE(pool.SubmitAdmitted(&late));
 }
 
-TEST(WorkerPool, OneWorkerServesInOrder) {
+TEST(WorkerPool, OneWorkerServesOnePoolInOrder) {
   std::vector<int> order;
+  std::vector<std::unique_ptr<Work>> jobs;
   {
-    WorkerPool pool(1, 100);
+    WorkerPool pool(&kClock, {.workers = 1, .queue = 100});
     for (int i = 0; i < 50; ++i) {
-      ASSERT_TRUE(pool.TrySubmit([&order, i] { order.push_back(i); }));
+      jobs.push_back(
+          std::make_unique<Work>([&order, i] { order.push_back(i); }));
+      ASSERT_EQ(pool.Submit(jobs.back().get()), Submitted::kAccepted);
     }
   }
   for (int i = 0; i < 50; ++i) EXPECT_EQ(order[static_cast<size_t>(i)], i);
@@ -70,19 +110,113 @@ TEST(WorkerPool, OneWorkerServesInOrder) {
 TEST(WorkerPool, ManyThreadsMaySubmitAtOnce) {
   std::atomic<int> runs{0};
   std::atomic<int> accepted{0};
+  std::vector<std::vector<std::unique_ptr<Work>>> jobs(4);
   {
-    WorkerPool pool(3, 16);
+    WorkerPool pool(&kClock, {.workers = 3, .queue = 16, .express = true});
     std::vector<std::thread> callers;
-    for (int c = 0; c < 4; ++c) {
-      callers.emplace_back([&] {
+    for (size_t c = 0; c < 4; ++c) {
+      callers.emplace_back([&, c] {
         for (int i = 0; i < 1000; ++i) {
-          if (pool.TrySubmit([&] { ++runs; })) ++accepted;
+          jobs[c].push_back(std::make_unique<Work>(
+              [&] { ++runs; }, static_cast<Priority>(i % 3), c));
+          if (pool.Submit(jobs[c].back().get()) == Submitted::kAccepted) {
+            ++accepted;
+          }
         }
       });
     }
     for (std::thread& caller : callers) caller.join();
   }
-  EXPECT_EQ(runs, accepted);
+  int evicted = 0;
+  for (const auto& of_one : jobs) {
+    for (const auto& job : of_one) evicted += job->evicted;
+  }
+  EXPECT_EQ(runs, accepted - evicted);
+}
+
+TEST(WorkerPool, WhatIsRemovedDoesNotRun) {
+  WorkerPool pool(&kClock, {.workers = 1, .queue = 10});
+  BusyWorker busy(pool);
+  Work stays, goes([] { FAIL() << "was removed"; });
+  ASSERT_EQ(pool.Submit(&stays), Submitted::kAccepted);
+  ASSERT_EQ(pool.Submit(&goes), Submitted::kAccepted);
+  EXPECT_TRUE(pool.Remove(&goes));
+  EXPECT_FALSE(pool.Remove(&goes)) << "it does not wait any more";
+  EXPECT_FALSE(pool.Remove(&busy.work)) << "it runs";
+  EXPECT_EQ(pool.waiting(), 1);
+  busy.gate.Open();
+  pool.Drain();
+}
+
+TEST(WorkerPool, TheLimitKeepsRoomForTheMoreUrgent) {
+  WorkerPool pool(&kClock, {.workers = 1, .queue = 100});
+  pool.SetLimit(8);
+  BusyWorker busy(pool);
+  std::vector<std::unique_ptr<Work>> jobs;
+  const auto accepted_of = [&](Priority priority) {
+    int accepted = 0;
+    for (int i = 0; i < 20; ++i) {
+      jobs.push_back(std::make_unique<Work>([] {}, priority));
+      accepted += pool.Submit(jobs.back().get()) == Submitted::kAccepted;
+    }
+    return accepted;
+  };
+  EXPECT_EQ(accepted_of(Priority::kBackfill), 5) << "3/4 of 8, and one runs";
+  EXPECT_EQ(accepted_of(Priority::kBatch), 1 + 5)
+      << "7/8 of 8; then in place of the backfills";
+  EXPECT_EQ(accepted_of(Priority::kInteractive), 1 + 6)
+      << "8 of 8; then in place of the batches";
+  EXPECT_EQ(pool.waiting(), 7);
+  busy.gate.Open();
+  pool.Drain();
+}
+
+TEST(WorkerPool, APatientJobIsHeldToTheQueueAlone) {
+  WorkerPool pool(&kClock, {.workers = 1, .queue = 4});
+  pool.SetLimit(1);
+  BusyWorker busy(pool);
+  Work hasty([] {}), patient([] {});
+  patient.patient = true;
+  EXPECT_EQ(pool.Submit(&hasty), Submitted::kOverLimit);
+  EXPECT_EQ(pool.Submit(&patient), Submitted::kAccepted);
+  busy.gate.Open();
+  pool.Drain();
+}
+
+TEST(WorkerPool, WhatCannotBeDoneInTimeIsRefusedAtOnce) {
+  ManualClock clock;
+  WorkerPool pool(&clock, {.workers = 1, .queue = 10});
+  Work alone;
+  alone.least_nanos = 5'000'000;
+  alone.finish_by_nanos = clock.MonotonicNanos() + 4'000'000;
+  EXPECT_EQ(pool.Submit(&alone), Submitted::kTooLate)
+      << "it takes longer than there is";
+  BusyWorker busy(pool);
+  Work ahead, in_time, late;
+  ahead.expected_nanos = 10'000'000;
+  ASSERT_EQ(pool.Submit(&ahead), Submitted::kAccepted);
+  late.least_nanos = in_time.least_nanos = 2'000'000;
+  late.finish_by_nanos = clock.MonotonicNanos() + 11'000'000;
+  EXPECT_EQ(pool.Submit(&late), Submitted::kTooLate)
+      << "what waits takes 10 ms, it takes 2";
+  in_time.finish_by_nanos = clock.MonotonicNanos() + 13'000'000;
+  EXPECT_EQ(pool.Submit(&in_time), Submitted::kAccepted);
+  busy.gate.Open();
+  pool.Drain();
+}
+
+TEST(WorkerPool, WhoWaitsAtAScreenDoesNotWaitForALongBatch) {
+  WorkerPool pool(&kClock, {.workers = 1, .queue = 10, .express = true});
+  BusyWorker batch(pool, Priority::kBatch);
+  std::promise<void> served;
+  Work interactive([&] { served.set_value(); });
+  Work other_batch([] {}, Priority::kBatch);
+  ASSERT_EQ(pool.Submit(&other_batch), Submitted::kAccepted);
+  ASSERT_EQ(pool.Submit(&interactive), Submitted::kAccepted);
+  served.get_future().wait();  // while the batch goes on
+  EXPECT_EQ(pool.waiting(), 1) << "the other batch has no such privilege";
+  batch.gate.Open();
+  pool.Drain();
 }
 
 }  // namespace

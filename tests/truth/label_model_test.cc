@@ -6,6 +6,7 @@
 
 #include "lib/base/rng.h"
 #include "lib/truth/label_model_fit.h"
+#include "lib/truth/tempering.h"
 #include "tests/truth/simulated_pool.h"
 
 namespace allot {
@@ -149,6 +150,43 @@ TEST(LabelModel, ContributionsAreTheOddsLostWithoutTheAnswer) {
   for (const double accuracy : scorer.expected_accuracy()) {
     EXPECT_GT(accuracy, 0.3);
     EXPECT_LT(accuracy, 1);
+  }
+}
+
+// Of two classes, the likelihood of either label follows from what a posterior
+// makes of it, since the two likelihoods of a class sum to 1.
+TEST(LabelModel, ExpectedAccuracyIsTheChanceOfTheRightLabel) {
+  Rng rng(6);
+  std::vector<LabelAnswer> rows;
+  for (int32_t t = 0; t < 300; ++t) {
+    const int32_t truth = rng.Bernoulli(0.7) ? 1 : 0;
+    rows.push_back({t, 0, 1});  // a habit, no knowledge
+    for (int32_t i = 1; i < 5; ++i) {
+      rows.push_back({t, i, rng.Bernoulli(0.75) ? truth : 1 - truth});
+    }
+  }
+  const LabelModel model =
+      MustFit(
+          {.num_tasks = 300, .num_slots = 5, .num_classes = 2, .answers = rows})
+          .model;
+  LabelModelScorer scorer;
+  TaskPosterior posterior;
+  for (const int32_t slot : {0, 1, kNoSlot}) {
+    double ratio[2];  // P(label | 0) / P(label | 1)
+    for (const int32_t label : {0, 1}) {
+      const std::vector<ModelAnswer> answer = {{.label = label, .slot = slot}};
+      scorer.Score(model, {}, answer, true, &posterior);
+      ratio[label] =
+          std::pow(posterior.probability[0] / posterior.probability[1],
+                   1 / EvidencePower(1)) *
+          model.class_prior[1] / model.class_prior[0];
+    }
+    const double zero_given_one = (1 - ratio[1]) / (ratio[0] - ratio[1]);
+    EXPECT_NEAR(scorer.expected_accuracy()[0],
+                model.class_prior[0] * ratio[0] * zero_given_one +
+                    model.class_prior[1] * (1 - zero_given_one),
+                1e-3)
+        << slot;
   }
 }
 

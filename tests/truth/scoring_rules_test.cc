@@ -23,6 +23,11 @@ TEST(ScoringRules, MatchesACalculationByHand) {
               -(std::log(0.95) + std::log(0.7) + std::log(0.35)) / 3, 1e-6);
   // Bins (0.9, 1] and (0.6, 0.7]: 0.7 in single precision is not above 0.7.
   EXPECT_NEAR(score->ece, (0.05 + std::abs(0.7 + 0.65 - 1)) / 3, 1e-6);
+  EXPECT_EQ(score->bins[9].tasks, 1);
+  EXPECT_EQ(score->bins[6].tasks, 2);
+  EXPECT_NEAR(score->bins[6].confidence, 0.675, 1e-6);
+  EXPECT_NEAR(score->bins[6].accuracy, 0.5, 1e-9);
+  EXPECT_EQ(score->bins[0].tasks, 0);
 }
 
 TEST(ScoringRules, ATieSharesTheCredit) {
