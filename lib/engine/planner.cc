@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -19,6 +21,7 @@ namespace {
 struct Solution {
   DenseMatchResult dense;
   std::vector<DraftPair> pairs;
+  std::vector<PairScore> scores;  // [pairs], by Evaluate()
   double objective = 0;    // sum of utilities, without multiplier or penalty
   double cost = 0;         // currency
   double upper_bound = 0;  // on the objective of any plan that keeps the budget
@@ -37,12 +40,16 @@ class Planner {
                      loads_, input_.allowed, extra_cost, input_.call.seed);
   }
   void CountSlots();
-  void FindCapacities();
+  void FindLoads();
+  // Tasks that the column's labeler can take now.
+  int32_t OpenTasksOf(int32_t row) const;
+  int32_t CapacityOf(int32_t column) const;
   void FindPenalty();
   absl::StatusOr<Solution> Solve(double multiplier);
   absl::StatusOr<Solution> SolveWithinBudget();
   void TrimToBudget(Solution& solution) const;
   void Evaluate(Solution& solution) const;
+  static void Order(Solution& solution);
   void Describe(const Solution& solution, Draft& draft) const;
   void ExplainEmptySlots(const Solution& solution, Draft& draft) const;
   void ExplainPairs(const Solution& solution, Draft& draft) const;
@@ -52,10 +59,10 @@ class Planner {
   std::vector<float> loads_;  // share of capacity in use, or empty
   BatchScan scan_;
   Deadline deadline_;
-  std::vector<int32_t> wanted_;    // [tasks]
-  std::vector<int32_t> capacity_;  // [columns]
-  std::vector<double> penalty_;    // [tasks], or empty
+  std::vector<int32_t> wanted_;  // [tasks]
+  std::vector<double> penalty_;  // [tasks], or empty
   int64_t slots_ = 0;
+  int32_t share_ = 0;  // slots that one labeler may get
   std::atomic<int64_t> scan_nanos_{0};
   bool budget_binds_ = false;
 };
@@ -68,36 +75,40 @@ void Planner::CountSlots() {
   }
 }
 
-void Planner::FindCapacities() {
+int32_t Planner::OpenTasksOf(int32_t row) const {
+  const int32_t open = input_.loads.Get(row);
+  if (input_.taken == nullptr) return open;
+  const auto taken = input_.taken->find(row);
+  return taken == input_.taken->end() ? open : open + taken->second;
+}
+
+int32_t Planner::CapacityOf(int32_t column) const {
+  const int32_t row = scan_.RowOf(column);
+  const RosterBlock& block = input_.roster.block_of(row);
+  const int lane = Roster::lane(row);
+  const bool usable = ((block.live >> lane) & 1) != 0 &&
+                      (input_.allowed.empty() || input_.allowed[row]);
+  if (!usable) return 0;
+  return std::clamp(block.capacity[lane] - OpenTasksOf(row), 0, share_);
+}
+
+void Planner::FindLoads() {
   const Roster& roster = input_.roster;
   const ObjectiveWeights& weights = input_.call.policy.weights;
-  const auto share = static_cast<int32_t>(
+  share_ = static_cast<int32_t>(
       std::ceil(weights.max_labeler_share *
                 static_cast<double>(std::max<int64_t>(slots_, 1))));
-  capacity_.assign(roster.num_rows(), 0);
-  if (weights.balance > 0) {
-    loads_.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
-  }
+  if (weights.balance <= 0) return;
+  loads_.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
   for (int32_t row = 0; row < roster.num_rows(); ++row) {
-    const RosterBlock& block = roster.block_of(row);
-    const int lane = Roster::lane(row);
-    const bool usable = ((block.live >> lane) & 1) != 0 &&
-                        (input_.allowed.empty() || input_.allowed[row]);
-    if (!usable) continue;
-    int32_t open = input_.loads.Get(row);
-    if (input_.taken != nullptr) {
-      const auto taken = input_.taken->find(row);
-      if (taken != input_.taken->end()) open += taken->second;
-    }
-    const int32_t room = std::max(block.capacity[lane] - open, 0);
-    capacity_[scan_.ColumnOf(row)] = std::min(room, share);
-    if (!loads_.empty() && block.capacity[lane] > 0) {
+    const int32_t capacity = roster.block_of(row).capacity[Roster::lane(row)];
+    if (capacity > 0) {
       loads_[row] =
-          static_cast<float>(open) / static_cast<float>(block.capacity[lane]);
+          static_cast<float>(OpenTasksOf(row)) / static_cast<float>(capacity);
     }
   }
   // The scorers must see the loads that were just found.
-  if (!loads_.empty()) scan_ = MakeScan(0);
+  scan_ = MakeScan(0);
 }
 
 void Planner::FindPenalty() {
@@ -132,18 +143,26 @@ void Planner::FindPenalty() {
 
 void Planner::Evaluate(Solution& solution) const {
   solution.objective = solution.cost = 0;
+  solution.scores.clear();
+  solution.scores.reserve(solution.pairs.size());
   for (const DraftPair& pair : solution.pairs) {
-    const PairScore score = scan_.Score(pair.task, pair.labeler);
+    const PairScore& score =
+        solution.scores.emplace_back(scan_.Score(pair.task, pair.labeler));
     solution.objective += score.utility;
     solution.cost += score.price;
   }
 }
 
 absl::StatusOr<Solution> Planner::Solve(double multiplier) {
-  const BatchScan priced = MakeScan(multiplier);
-  const DenseMatchProblem problem{.redundancy = wanted_,
-                                  .capacity = capacity_,
-                                  .unfilled_penalty = penalty_};
+  std::optional<BatchScan> with_multiplier;
+  if (multiplier != 0) with_multiplier.emplace(MakeScan(multiplier));
+  const BatchScan& priced = with_multiplier ? *with_multiplier : scan_;
+  const auto capacity = [this](int column) { return CapacityOf(column); };
+  const DenseMatchProblem problem{
+      .redundancy = wanted_,
+      .num_labelers = static_cast<int>(input_.roster.num_rows()),
+      .capacity = capacity,
+      .unfilled_penalty = penalty_};
   PricingOptions options;
   options.match.deadline = deadline_;
   options.match.gap_tolerance = input_.call.gap_tolerance;
@@ -160,7 +179,9 @@ absl::StatusOr<Solution> Planner::Solve(double multiplier) {
   for (int t = 0; t < solution.dense.candidates.num_tasks(); ++t) {
     for (const int32_t e : assignment.edges(t)) {
       solution.pairs.push_back(
-          {t, scan_.RowOf(solution.dense.candidates.labeler[e])});
+          {t,
+           scan_.RowOf(
+               solution.dense.labelers[solution.dense.candidates.labeler[e]])});
       ++filled;
     }
   }
@@ -185,8 +206,7 @@ void Planner::TrimToBudget(Solution& solution) const {
   };
   std::vector<Priced> priced;
   for (size_t i = 0; i < solution.pairs.size(); ++i) {
-    const PairScore score =
-        scan_.Score(solution.pairs[i].task, solution.pairs[i].labeler);
+    const PairScore& score = solution.scores[i];
     if (score.price > 0) {
       priced.push_back({score.utility / score.price, score.price, i});
     }
@@ -246,10 +266,32 @@ absl::StatusOr<Solution> Planner::SolveWithinBudget() {
   return best;
 }
 
+// By task, within a task by falling utility.
+void Planner::Order(Solution& solution) {
+  std::vector<size_t> order(solution.pairs.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t x, size_t y) {
+    const int32_t task_x = solution.pairs[x].task;
+    const int32_t task_y = solution.pairs[y].task;
+    if (task_x != task_y) return task_x < task_y;
+    return solution.scores[x].utility > solution.scores[y].utility;
+  });
+  std::vector<DraftPair> pairs;
+  std::vector<PairScore> scores;
+  for (const size_t i : order) {
+    pairs.push_back(solution.pairs[i]);
+    scores.push_back(solution.scores[i]);
+  }
+  solution.pairs = std::move(pairs);
+  solution.scores = std::move(scores);
+}
+
 void Planner::Describe(const Solution& solution, Draft& draft) const {
   Plan& plan = draft.plan;
-  for (const DraftPair& pair : solution.pairs) {
-    const PairScore score = scan_.Score(pair.task, pair.labeler);
+  plan.pairs.reserve(solution.pairs.size());
+  for (size_t i = 0; i < solution.pairs.size(); ++i) {
+    const DraftPair& pair = solution.pairs[i];
+    const PairScore& score = solution.scores[i];
     plan.pairs.push_back({.task = pair.task,
                           .labeler = input_.roster.profile(pair.labeler).id,
                           .expected_accuracy = score.accuracy,
@@ -304,6 +346,7 @@ void Planner::ExplainEmptySlots(const Solution& solution, Draft& draft) const {
 
 void Planner::ExplainPairs(const Solution& solution, Draft& draft) const {
   const Problem& candidates = solution.dense.candidates;
+  const std::vector<int32_t>& labelers = solution.dense.labelers;
   const std::vector<double>& price = solution.dense.assignment.labeler_price;
   absl::flat_hash_set<std::pair<int32_t, int32_t>> planned;
   for (const DraftPair& pair : solution.pairs) {
@@ -311,14 +354,15 @@ void Planner::ExplainPairs(const Solution& solution, Draft& draft) const {
   }
   for (size_t i = 0; i < solution.pairs.size(); ++i) {
     const auto [task, row] = solution.pairs[i];
-    const int32_t column = scan_.ColumnOf(row);
+    const auto at =
+        std::lower_bound(labelers.begin(), labelers.end(), scan_.ColumnOf(row));
     PairExplanation why;
-    why.dual_price = price[column];
-    why.reduced_utility = draft.plan.pairs[i].utility - price[column];
+    why.dual_price = price[static_cast<size_t>(at - labelers.begin())];
+    why.reduced_utility = draft.plan.pairs[i].utility - why.dual_price;
     double best = -std::numeric_limits<double>::infinity();
     for (int e = candidates.offset[task]; e < candidates.offset[task + 1];
          ++e) {
-      const int32_t other = scan_.RowOf(candidates.labeler[e]);
+      const int32_t other = scan_.RowOf(labelers[candidates.labeler[e]]);
       if (planned.contains({task, other})) continue;
       const double reduced =
           candidates.utility[e] - price[candidates.labeler[e]];
@@ -342,17 +386,12 @@ absl::StatusOr<Draft> Planner::Run() {
     deadline_.cancelled = input_.call.cancelled;
   }
   CountSlots();
-  FindCapacities();
+  FindLoads();
   FindPenalty();
   absl::StatusOr<Solution> solution =
       input_.call.budget ? SolveWithinBudget() : Solve(0);
   if (!solution.ok()) return solution.status();
-  std::stable_sort(solution->pairs.begin(), solution->pairs.end(),
-                   [&](const DraftPair& x, const DraftPair& y) {
-                     if (x.task != y.task) return x.task < y.task;
-                     return scan_.Score(x.task, x.labeler).utility >
-                            scan_.Score(y.task, y.labeler).utility;
-                   });
+  Order(*solution);
   Draft draft;
   Describe(*solution, draft);
   ExplainEmptySlots(*solution, draft);

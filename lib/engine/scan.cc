@@ -2,7 +2,9 @@
 #include "lib/engine/scan.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 namespace allot {
@@ -93,97 +95,173 @@ bool BatchScan::Eligible(const BatchTask& task, const RosterBlock& block,
       });
 }
 
-int32_t BatchScan::ChannelOf(const SpaceModel& model, int64_t b,
-                             int lane) const {
-  const int32_t slot = model.SlotOf(static_cast<int32_t>(b * kLanes64 + lane));
-  // The last channel is the mean labeler's.
-  return slot != kNoSlot ? slot : model.model.channels.size() - 1;
-}
+// A few blocks at a time, so that their skims stay in the cache while the tasks
+// pass over them.
+constexpr int64_t kSkimBytes = 128 << 10;
+constexpr int64_t kMostBlocks = 64;
 
-int BatchScan::Survivors(int task, int64_t b, const BlockLogits& logits,
-                         float bar, uint8_t* lanes) const {
-  const BatchTask& batch_task = tasks_[task];
-  if (batch_task.model == nullptr) {
-    return scorers_[task].Survivors(logits, bar, lanes);
-  }
-  // A skill bit is at most 0.73 (response.h).
-  const double worth = batch_task.task->value * quality_;
-  const double extra = 0.74 * explore_ + 1e-5 * (1 + std::abs(bar));
-  int count = 0;
-  for (int lane = 0; lane < kLanes64; ++lane) {
-    if (logits.charge[lane] == HUGE_VALF) continue;
-    const int32_t channel = ChannelOf(*batch_task.model, b, lane);
-    const double ceiling =
-        worth * batch_task.model->model.channels.bound(channel) + extra;
-    if (ceiling - logits.charge[lane] > bar) {
-      lanes[count++] = static_cast<uint8_t>(lane);
+// The way of tasks through a few blocks.
+class BatchScan::Pass {
+ public:
+  Pass(const BatchScan& scan, ScanSink& sink, int64_t begin, int64_t end)
+      : scan_(scan), sink_(sink), begin_(begin), end_(end) {
+    for (int64_t b = begin; b < end; ++b) {
+      bounds_.Include(scan.roster_->block(b).skim.bounds);
     }
   }
-  return count;
-}
 
-void BatchScan::ApplyModel(int task, int64_t b, int lane, float& accuracy,
-                           float& bits, float& utility) const {
-  const BatchTask& batch_task = tasks_[task];
-  const AnswerChannels::Worth worth = batch_task.model->model.channels.Of(
-      ChannelOf(*batch_task.model, b, lane), batch_task.posterior);
-  const auto told = static_cast<float>(worth.bits);
-  utility +=
-      static_cast<float>(batch_task.task->value * quality_) * (told - bits);
-  bits = told;
-  accuracy = static_cast<float>(worth.accuracy);
-  if (worth.accuracy < least_accuracy_) utility = -HUGE_VALF;
-}
-
-void BatchScan::ScoreLanes(int task, int64_t b, const BlockLogits& logits,
-                           const uint8_t* lanes, int count,
-                           BlockScores& scores) const {
-  BlockLogits packed;
-  PackLanes(logits, lanes, count, packed);
-  scorers_[task].Scores(packed, count, scores);
-  if (tasks_[task].model == nullptr) return;
-  for (int s = 0; s < count; ++s) {
-    ApplyModel(task, b, lanes[s], scores.accuracy[s], scores.bits[s],
-               scores.utility[s]);
-  }
-}
-
-void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
-  const int tasks = request.task_end - request.task_begin;
-  BlockLogits logits;
-  BlockScores scores;
-  uint8_t survivors[kLanes64];
-  for (int64_t b = 0; b < roster_->num_blocks(); ++b) {
-    const RosterBlock& block = roster_->block(b);
-    if (block.live == 0) continue;
-    const LabelerBlock view = View(b);
-    double least_price = std::numeric_limits<double>::infinity();
-    for (int lane = 0; lane < view.lanes; ++lane) {
-      const auto row = static_cast<int32_t>(b * kLanes64 + lane);
-      least_price = std::min(least_price, request.price[ColumnOf(row)]);
-    }
-    for (int t = 0; t < tasks; ++t) {
-      const int j = request.task_begin + t;
-      if (tasks_[j].wanted <= 0) continue;
-      const TaskScorer& scorer = scorers_[j];
-      scorer.Logits(view, logits);
-      // Rounded down, so that single precision leaves nobody out.
-      const auto bar = std::nextafter(
-          static_cast<float>(sink.threshold(j) + least_price), -HUGE_VALF);
-      const int n = Survivors(j, b, logits, bar, survivors);
-      int kept = 0;
-      for (int s = 0; s < n; ++s) {
-        if (Eligible(tasks_[j], block, b, survivors[s])) {
-          survivors[kept++] = survivors[s];
+  // At most kSkimTasks of them.
+  void Run(std::span<const int> tasks) {
+    if (tasks.size() == kSkimTasks) {
+      SumsTogether(tasks);
+    } else {
+      for (size_t t = 0; t < tasks.size(); ++t) {
+        const LoadingSkim& loading = scan_.scorers_[tasks[t]].skim();
+        for (int64_t b = begin_; b < end_; ++b) {
+          loading.Sums(scan_.roster_->block(b).skim,
+                       sums_[t] + (b - begin_) * kLanes64,
+                       largest_[t] + (b - begin_) * kSkimGroups);
         }
       }
-      if (kept == 0) continue;
-      ScoreLanes(j, b, logits, survivors, kept, scores);
-      for (int s = 0; s < kept; ++s) {
-        if (scores.utility[s] == -HUGE_VALF) continue;
-        const auto row = static_cast<int32_t>(b * kLanes64 + survivors[s]);
-        sink.Add(j, ColumnOf(row), scores.utility[s]);
+    }
+    for (size_t t = 0; t < tasks.size(); ++t) {
+      Score(tasks[t], sums_[t], largest_[t]);
+    }
+  }
+
+ private:
+  void SumsTogether(std::span<const int> tasks) {
+    const LoadingSkim* loadings[kSkimTasks];
+    for (size_t t = 0; t < kSkimTasks; ++t) {
+      loadings[t] = &scan_.scorers_[tasks[t]].skim();
+    }
+    for (int64_t b = begin_; b < end_; ++b) {
+      int32_t* sums[kSkimTasks];
+      int32_t* largest[kSkimTasks];
+      for (int t = 0; t < kSkimTasks; ++t) {
+        sums[t] = sums_[t] + (b - begin_) * kLanes64;
+        largest[t] = largest_[t] + (b - begin_) * kSkimGroups;
       }
+      LoadingSkim::Sums(loadings, scan_.roster_->block(b).skim, sums, largest);
+    }
+  }
+
+  void Score(int task, const int32_t* sums, const int32_t* largest) {
+    task_ = task;
+    SetBar();
+    const auto nobody = [](const int32_t*) { return 0u; };
+    constexpr int32_t kLeast = std::numeric_limits<int32_t>::min();
+    if (sink_.room(task) <= 0) {
+      Sweep(sums, largest, kLeast, nobody);
+      return;
+    }
+    const int32_t first = FirstSum(largest);
+    Sweep(sums, largest, first, nobody);
+    Sweep(sums, largest, kLeast,
+          [first](const int32_t* group) { return Reaching(group, first); });
+  }
+
+  // So many of the best sums as the sink has room for, about: their utilities
+  // make a threshold that few of the others reach.
+  int32_t FirstSum(const int32_t* largest) {
+    const int64_t groups =
+        std::min(kGroupsLookedAt, (end_ - begin_) * kSkimGroups);
+    const int64_t room = std::min(sink_.room(task_), groups);
+    std::copy_n(largest, groups, order_);
+    std::nth_element(order_, order_ + (room - 1), order_ + groups,
+                     std::greater<>());
+    return order_[room - 1];
+  }
+
+  void SetBar() {
+    threshold_ = sink_.threshold(task_);
+    // Rounded down, so that single precision leaves nobody out.
+    bar_ = scan_.scorers_[task_].MakeSkimBar(
+        bounds_, std::nextafter(static_cast<float>(threshold_), -HUGE_VALF));
+  }
+
+  // Lanes of sums from `from` on, but for those that `done` marks in a group.
+  template <typename Done>
+  void Sweep(const int32_t* sums, const int32_t* largest, int32_t from,
+             const Done& done) {
+    const auto groups = static_cast<int>((end_ - begin_) * kSkimGroups);
+    for (int i = 0; i < groups; ++i) {
+      if (largest[i] < from || largest[i] < bar_.least_sum) continue;
+      const int32_t* group = sums + i * kSkimGroup;
+      uint32_t left =
+          Reaching(group, std::max(from, bar_.least_sum)) & ~done(group);
+      const int64_t b = begin_ + i / kSkimGroups;
+      for (; left != 0; left &= left - 1) {
+        const int l = std::countr_zero(left);
+        Look(b, i % kSkimGroups * kSkimGroup + l, group[l]);
+      }
+    }
+    Flush();
+  }
+
+  void Look(int64_t b, int lane, int32_t sum) {
+    const RosterBlock& block = scan_.roster_->block(b);
+    const LabelerBlock view = scan_.View(b);
+    const TaskScorer& scorer = scan_.scorers_[task_];
+    if (!scorer.MayExceed(bar_, view, lane, sum)) return;
+    if (!scan_.Eligible(scan_.tasks_[task_], block, b, lane)) return;
+    rows_[pending_] = static_cast<int32_t>(b * kLanes64 + lane);
+    scorer.LogitsOf(view, lane, packed_, pending_);
+    if (++pending_ == kChunk) Flush();
+  }
+
+  void Flush() {
+    if (pending_ == 0) return;
+    for (int i = pending_; i < kChunk; ++i) {
+      packed_.logit[i] = packed_.variance[i] = 0;
+      packed_.charge[i] = HUGE_VALF;
+    }
+    scan_.scorers_[task_].Scores(packed_, pending_, scores_);
+    for (int i = 0; i < pending_; ++i) {
+      if (scores_.utility[i] == -HUGE_VALF) continue;
+      sink_.Add(task_, scan_.ColumnOf(rows_[i]), scores_.utility[i]);
+    }
+    pending_ = 0;
+    if (sink_.threshold(task_) != threshold_) SetBar();
+  }
+
+  // Scores() works on so many lanes at once.
+  static constexpr int kChunk = 16;
+  // Enough of them to find a good start, at little cost.
+  static constexpr int64_t kGroupsLookedAt = 128;
+
+  const BatchScan& scan_;
+  ScanSink& sink_;
+  const int64_t begin_, end_;
+  SkimBounds bounds_;
+
+  int task_ = 0;
+  double threshold_ = 0;
+  TaskScorer::SkimBar bar_;
+  int pending_ = 0;
+  int32_t rows_[kChunk];
+  BlockLogits packed_;
+  BlockScores scores_;
+  int32_t order_[kGroupsLookedAt];
+  int32_t largest_[kSkimTasks][kMostBlocks * kSkimGroups];
+  int32_t sums_[kSkimTasks][kMostBlocks * kLanes64];
+};
+
+void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
+  const int64_t bytes = int64_t{roster_->num_skills() + 1} * 2 * kLanes64;
+  const int64_t step = std::clamp<int64_t>(kSkimBytes / bytes, 1, kMostBlocks);
+  std::vector<int> tasks, modelled;
+  for (int j = request.task_begin; j < request.task_end; ++j) {
+    if (sink.threshold(j) == std::numeric_limits<double>::infinity()) continue;
+    (tasks_[j].model == nullptr ? tasks : modelled).push_back(j);
+  }
+  if (!modelled.empty()) ScanByModel(modelled, sink);
+  if (tasks.empty()) return;
+  const std::span<const int> all = tasks;
+  for (int64_t b = 0; b < roster_->num_blocks(); b += step) {
+    Pass pass(*this, sink, b, std::min(roster_->num_blocks(), b + step));
+    for (size_t t = 0; t < all.size(); t += kSkimTasks) {
+      pass.Run(all.subspan(t, std::min<size_t>(kSkimTasks, all.size() - t)));
     }
   }
 }

@@ -65,10 +65,13 @@ class BatchScan {
   Leftover LeftOver(int task, std::span<const int32_t> taken) const;
 
  private:
+  class Pass;
   LabelerBlock View(int64_t block) const;
+  // The scan of tasks with a model (scan_model.cc).
+  void ScanByModel(std::span<const int> tasks, ScanSink& sink) const;
   // Writes to `lanes` those that may be worth more than `bar`.
-  int Survivors(int task, int64_t block, const BlockLogits& logits, float bar,
-                uint8_t* lanes) const;
+  int SurvivorsByModel(int task, int64_t block, const BlockLogits& logits,
+                       float bar, uint8_t* lanes) const;
   // Accuracy, bits and utility of the first `count` of `lanes`.
   void ScoreLanes(int task, int64_t block, const BlockLogits& logits,
                   const uint8_t* lanes, int count, BlockScores& scores) const;

@@ -117,6 +117,10 @@ Roster RosterEditor::Finish(int64_t version) && {
   const int64_t blocks = next_.num_blocks();
   next_.nodes_.resize((blocks + Roster::kFanOut - 1) / Roster::kFanOut);
   for (auto& [b, block] : edited_) {
+    block->skim = MakeBlockSkim(
+        block->skill_mean.data(), block->skill_variance.data(),
+        next_.num_skills_, block->price_per_answer.data(),
+        block->price_per_second.data(), block->time_factor.data(), block->live);
     const int64_t n = b / Roster::kFanOut;
     std::shared_ptr<Roster::Node>& node = nodes[n];
     if (node == nullptr) {

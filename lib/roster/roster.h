@@ -24,6 +24,7 @@
 #include "lib/base/matrix.h"
 #include "lib/roster/id_index.h"
 #include "lib/roster/labeler.h"
+#include "lib/skill/skim.h"
 
 namespace allot {
 
@@ -59,6 +60,8 @@ struct RosterBlock {
   std::array<uint64_t, kLabelers> qualification_filter{};
   std::array<std::shared_ptr<const LabelerProfile>, kLabelers> profile;
   uint64_t live = 0;  // bit i: there is a labeler, and she is not deleted
+  // Of all the above, for a first look; made by RosterEditor::Finish().
+  BlockSkim skim;
 };
 
 uint64_t QualificationBit(absl::string_view qualification);

@@ -45,7 +45,11 @@ TaskScorer::TaskScorer(const TaskTerms& task, const ObjectiveWeights& weights,
                static_cast<float>(weights.balance)},
       difficulty_(task.difficulty),
       difficulty_variance_(task.difficulty_variance),
-      loading_(task.loading.begin(), task.loading.end()) {
+      loading_(task.loading.begin(), task.loading.end()),
+      skim_(task.loading) {
+  for (const SkillWeight& term : loading_) {
+    squares_ += double{term.weight} * term.weight;
+  }
   const float classes = static_cast<float>(task.classes);
   constants_.guess = 1.0f / classes;
   constants_.knowing = 1.0f - constants_.guess;
@@ -136,19 +140,84 @@ float TaskScorer::UtilityCeiling(const BlockLogits& logits) const {
   return ceiling + 1e-6f * (gross + std::abs(least_charge));
 }
 
-int TaskScorer::Survivors(const BlockLogits& logits, float bar,
-                          uint8_t* lanes) const {
-  const float least_charge = logits.least_charge;
-  if (least_charge == kInfinity) return 0;
+float TaskScorer::LogitBar(float bar, float least_charge) const {
+  if (least_charge == kInfinity) return kInfinity;
   const float skill = constants_.explore * skill_bits_ceiling_;
   const float rounding =
       1e-6f * (std::abs(bar) + std::abs(least_charge) + skill);
   const float needed = bar + least_charge - skill - rounding;
-  float least = least_logit_;
-  if (needed > 0) {
-    if (!(constants_.value_of_bit > 0)) return 0;
-    least = std::max(least, LogitNeededFor(needed / constants_.value_of_bit));
+  if (needed <= 0) return least_logit_;
+  if (!(constants_.value_of_bit > 0)) return kInfinity;
+  return std::max(least_logit_,
+                  LogitNeededFor(needed / constants_.value_of_bit));
+}
+
+TaskScorer::SkimBar TaskScorer::MakeSkimBar(const SkimBounds& bounds,
+                                            float bar) const {
+  constexpr double kMost = std::numeric_limits<int32_t>::max() - 1;
+  SkimBar made;
+  made.bar = bar;
+  // What the division by the root of 1 + pi/8 V leaves at most.
+  const double variance =
+      difficulty_variance_ + squares_ * double{bounds.least_variance};
+  const double divisor =
+      std::sqrt(1 + std::numbers::pi / 8 * variance) * (1 - 1e-5);
+  const double slack = skim_.Slack(bounds.largest_mean) +
+                       1e-6 * std::abs(difficulty_) - difficulty_;
+  made.scale = LoadingSkim::kUnit / divisor;
+  made.offset = slack / divisor;
+  // As Charge(), of the least of everything: rounding keeps the order.
+  const float seconds = charges_.base_seconds * bounds.least_time_factor;
+  const float price =
+      bounds.least_per_answer + bounds.least_per_second * seconds;
+  const float least_charge = charges_.cost * price + charges_.time * seconds;
+  const float logit = LogitBar(bar, least_charge);
+  made.least_sum = std::numeric_limits<int32_t>::min();
+  if (logit > 0) {
+    made.least_sum = static_cast<int32_t>(std::clamp(
+        std::floor((logit - made.offset) / made.scale), -kMost, kMost));
   }
+  return made;
+}
+
+bool TaskScorer::MayExceed(const SkimBar& bar, const LabelerBlock& block,
+                           int lane, int32_t sum) const {
+  if (sum == kNoSkim) return true;
+  const double logit = std::max(0.0, sum * bar.scale + bar.offset);
+  const int rung =
+      std::min(kLanes - 1, static_cast<int>((logit - kLowestRung) / kRung) + 1);
+  const float gross = constants_.value_of_bit * bits_ceiling_[rung] +
+                      constants_.explore * skill_bits_ceiling_;
+  const float charge = Charge(block, lane);
+  const float rounding = 1e-6f * (gross + std::abs(charge) + std::abs(bar.bar));
+  return gross - charge + rounding >= bar.bar;
+}
+
+float TaskScorer::Charge(const LabelerBlock& block, int lane) const {
+  const float seconds = charges_.base_seconds * block.time_factor[lane];
+  const float price =
+      block.price_per_answer[lane] + block.price_per_second[lane] * seconds;
+  return charges_.cost * price + charges_.time * seconds +
+         charges_.balance * block.load[lane];
+}
+
+void TaskScorer::LogitsOf(const LabelerBlock& block, int lane,
+                          BlockLogits& packed, int at) const {
+  float m = 0.0f - difficulty_;
+  float v = 0.0f + difficulty_variance_;
+  for (const SkillWeight& term : loading_) {
+    const int64_t from = int64_t{term.skill} * kLanes + lane;
+    m = m + block.mean[from] * term.weight;
+    v = v + block.variance[from] * (term.weight * term.weight);
+  }
+  packed.logit[at] = m / std::sqrt(1.0f + 0.39269908169872414f * v);
+  packed.variance[at] = v;
+  packed.charge[at] = Charge(block, lane);
+}
+
+int TaskScorer::Survivors(const BlockLogits& logits, float bar,
+                          uint8_t* lanes) const {
+  const float least = LogitBar(bar, logits.least_charge);
   if (logits.highest_logit < least) return 0;
   return BestScoringKernel().select(logits.logit, logits.charge, least, lanes);
 }
@@ -162,28 +231,21 @@ void TaskScorer::Scores(const BlockLogits& logits, int count,
 
 PairScore TaskScorer::ScorePair(const LabelerBlock& block, int lane) const {
   BlockLogits one = {};
-  float m = 0.0f - difficulty_;
-  float v = 0.0f + difficulty_variance_;
-  for (const SkillWeight& term : loading_) {
-    const int64_t at = int64_t{term.skill} * kLanes + lane;
-    m = m + block.mean[at] * term.weight;
-    v = v + block.variance[at] * (term.weight * term.weight);
-  }
-  one.logit[0] = m / std::sqrt(1.0f + 0.39269908169872414f * v);
-  one.variance[0] = v;
+  LogitsOf(block, lane, one, 0);
   PairScore pair;
   pair.seconds = charges_.base_seconds * block.time_factor[lane];
   pair.price = block.price_per_answer[lane] +
                block.price_per_second[lane] * pair.seconds;
-  one.charge[0] = charges_.cost * pair.price + charges_.time * pair.seconds +
-                  charges_.balance * block.load[lane];
   BlockScores scores;
   Scores(one, 1, scores);
   pair.accuracy = scores.accuracy[0];
   pair.bits = scores.bits[0];
   pair.utility = scores.utility[0];
+  const double numerator =
+      one.logit[0] * std::sqrt(1 + std::numbers::pi / 8 * one.variance[0]);
   pair.skill_bits = static_cast<float>(
-      SkillBits(m, v, 0, static_cast<int>(std::lround(constants_.others)) + 1));
+      SkillBits(numerator, one.variance[0], 0,
+                static_cast<int>(std::lround(constants_.others)) + 1));
   return pair;
 }
 

@@ -40,6 +40,7 @@
 #include "lib/skill/loading.h"
 #include "lib/skill/policy.h"
 #include "lib/skill/scoring_kernel.h"
+#include "lib/skill/skim.h"
 
 namespace allot {
 
@@ -124,11 +125,35 @@ class TaskScorer {
   // Both steps for one lane.
   PairScore ScorePair(const LabelerBlock& block, int lane) const;
 
+  // The quick way to the few that matter, over any number of blocks (skim.h):
+  // lanes whose sum is below SkimBar::least_sum cannot exceed `bar`, nor can
+  // those of which MayExceed() says no; the others are put into one BlockLogits
+  // by LogitsOf(), to be scored together.
+  const LoadingSkim& skim() const { return skim_; }
+  struct SkimBar {
+    float bar = 0;
+    int32_t least_sum = 0;
+    // No logit is above sum * scale + offset, where that is positive.
+    double scale = 0;
+    double offset = 0;
+  };
+  SkimBar MakeSkimBar(const SkimBounds& bounds, float bar) const;
+  // `lane` of a `block` that is within the bar's bounds.
+  bool MayExceed(const SkimBar& bar, const LabelerBlock& block, int lane,
+                 int32_t sum) const;
+  // Step one for one lane, into place `at` of `packed`.
+  void LogitsOf(const LabelerBlock& block, int lane, BlockLogits& packed,
+                int at) const;
+
  private:
   // Bits at rung r of a ladder of logits are at most bits_ceiling_[r].
   float BitsCeiling(float logit) const;
   // No logit below this reaches `bits`.
   float LogitNeededFor(float bits) const;
+  // No lower logit exceeds `bar`, where no charge is less than this; infinity
+  // if none does.
+  float LogitBar(float bar, float least_charge) const;
+  float Charge(const LabelerBlock& block, int lane) const;
 
   ScoringConstants constants_;
   ChargeConstants charges_;
@@ -139,6 +164,8 @@ class TaskScorer {
   absl::InlinedVector<SkillWeight, 4> loading_;
   absl::InlinedVector<PosteriorTerm, 2> posterior_;
   alignas(64) float bits_ceiling_[kLanes];
+  LoadingSkim skim_;
+  double squares_ = 0;  // sum of squared weights
 };
 
 }  // namespace allot

@@ -254,9 +254,8 @@ RosterRun SolveRoster() {
         }
         for (int l = 0; l < count; ++l) {
           const double w = score[l];
-          if (w - request.price[first + l] > sink.threshold(t)) {
-            sink.Add(t, first + l, w);
-          }
+          // Prices are not negative, and looked up only for few.
+          if (w > sink.threshold(t)) sink.Add(t, first + l, w);
         }
       }
     }
@@ -264,7 +263,8 @@ RosterRun SolveRoster() {
   ResetPeakMemory();
   const double before = PeakMemoryMb();
   const double start = CpuMs();
-  const DenseMatchProblem problem{redundancy, capacity, {}};
+  const auto capacity_of = [&](int labeler) { return capacity[labeler]; };
+  const DenseMatchProblem problem{redundancy, kLabelers, capacity_of, {}};
   const auto answer = MatchDense(problem, scan, {});
   RosterRun run;
   run.ms = CpuMs() - start;

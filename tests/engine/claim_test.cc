@@ -17,15 +17,15 @@ using testing::SizeIs;
 
 constexpr int64_t kMinute = 60'000'000;
 
-// Runs `meanwhile` once, when a call reads the clock the fourth time:
-// capacities are found by then, and labelers about to be scored.
+// Runs `meanwhile` once, when a call reads the clock the sixth time: the plan is
+// made by then, and about to be claimed.
 class InterruptingClock final : public Clock {
  public:
   absl::Time Now() const override {
     return absl::FromUnixSeconds(1'700'000'000);
   }
   int64_t MonotonicNanos() const override {
-    if (meanwhile && ++reads == 4) std::exchange(meanwhile, nullptr)();
+    if (meanwhile && ++reads == 6) std::exchange(meanwhile, nullptr)();
     return 0;
   }
   mutable std::function<void()> meanwhile;

@@ -19,7 +19,6 @@ struct Dense {
   std::vector<double> penalty;
   std::vector<double> utility;  // row-major; NaN: not allowed
   double w(int t, int l) const { return utility[t * capacity.size() + l]; }
-  DenseMatchProblem problem() const { return {redundancy, capacity, penalty}; }
 };
 
 // Labelers with a common ranking and some taste: all tasks want the same few.
@@ -54,6 +53,25 @@ auto Scanner(const Dense& d) {
   };
 }
 
+absl::StatusOr<DenseMatchResult> Solve(const Dense& d,
+                                       const PricingOptions& options) {
+  const auto capacity = [&d](int labeler) { return d.capacity[labeler]; };
+  return MatchDense({.redundancy = d.redundancy,
+                     .num_labelers = static_cast<int>(d.capacity.size()),
+                     .capacity = capacity,
+                     .unfilled_penalty = d.penalty},
+                    Scanner(d), options);
+}
+
+// Prices of all labelers, also of those whom no task considered.
+std::vector<double> AllPrices(const Dense& d, const DenseMatchResult& result) {
+  std::vector<double> prices(d.capacity.size(), 0);
+  for (size_t l = 0; l < result.labelers.size(); ++l) {
+    prices[result.labelers[l]] = result.assignment.labeler_price[l];
+  }
+  return prices;
+}
+
 Problem AsSparse(const Dense& d) {
   Problem p;
   p.capacity = d.capacity;
@@ -72,8 +90,7 @@ Problem AsSparse(const Dense& d) {
 
 void ExpectSolves(const Dense& d, const PricingOptions& options) {
   const Problem all = AsSparse(d);
-  const absl::StatusOr<DenseMatchResult> priced =
-      MatchDense(d.problem(), Scanner(d), options);
+  const absl::StatusOr<DenseMatchResult> priced = Solve(d, options);
   ASSERT_TRUE(priced.ok()) << priced.status();
   const Assignment& a = priced->assignment;
   const absl::StatusOr<Assignment> whole = Match(all, {});
@@ -82,7 +99,7 @@ void ExpectSolves(const Dense& d, const PricingOptions& options) {
   EXPECT_NEAR(a.objective, whole->objective, 1e-6);
   EXPECT_NEAR(a.upper_bound, a.objective, 1e-5);
   // The bound is one over all pairs.
-  EXPECT_NEAR(UpperBound(all, a.labeler_price), a.upper_bound, 1e-9);
+  EXPECT_NEAR(UpperBound(all, AllPrices(d, *priced)), a.upper_bound, 1e-9);
   // The plan is feasible among its candidates.
   Assignment sparse = a;
   sparse.upper_bound = UpperBound(priced->candidates, a.labeler_price);
@@ -112,7 +129,7 @@ TEST(MatchDense, NeedsSeveralRoundsWhereAllWantTheSameFew) {
   PricingOptions options;
   options.candidates_per_task = 2;
   ExpectSolves(d, options);
-  const auto priced = MatchDense(d.problem(), Scanner(d), options);
+  const auto priced = Solve(d, options);
   EXPECT_GT(priced->assignment.stats.pricing_rounds, 1);
   EXPECT_LT(priced->candidates.num_edges(), 100 * 300 / 2);
 }
@@ -120,9 +137,10 @@ TEST(MatchDense, NeedsSeveralRoundsWhereAllWantTheSameFew) {
 TEST(MatchDense, WarmPricesOfTheOptimumEndInOneRound) {
   const Dense d = Popular(100, 300, 2, false);
   PricingOptions options;
-  const auto cold = MatchDense(d.problem(), Scanner(d), options);
-  options.match.warm_price = cold->assignment.labeler_price;
-  const auto warm = MatchDense(d.problem(), Scanner(d), options);
+  const auto cold = Solve(d, options);
+  const std::vector<double> prices = AllPrices(d, *cold);
+  options.match.warm_price = prices;
+  const auto warm = Solve(d, options);
   EXPECT_EQ(warm->assignment.stats.pricing_rounds, 1);
   EXPECT_NEAR(warm->assignment.objective, cold->assignment.objective, 1e-6);
 }
@@ -131,13 +149,37 @@ TEST(MatchDense, AnswersTheSameOnAnyThreadCount) {
   const Dense d = Popular(120, 200, 3, true);
   PricingOptions options;
   options.tasks_per_block = 7;
-  const auto one = MatchDense(d.problem(), Scanner(d), options);
+  const auto one = Solve(d, options);
   options.match.threads = 4;
-  const auto four = MatchDense(d.problem(), Scanner(d), options);
+  const auto four = Solve(d, options);
   EXPECT_EQ(one->assignment.edge, four->assignment.edge);
   EXPECT_EQ(one->assignment.labeler_price, four->assignment.labeler_price);
   EXPECT_EQ(one->assignment.upper_bound, four->assignment.upper_bound);
   EXPECT_EQ(one->candidates.labeler, four->candidates.labeler);
+}
+
+TEST(MatchDense, ABatchOverWhichNobodyFightsIsScannedOnce) {
+  Dense d;
+  Rng rng(6);
+  d.capacity.assign(400, 100);
+  d.redundancy.assign(30, 2);
+  for (int i = 0; i < 30 * 400; ++i) d.utility.push_back(rng.Uniform());
+  int scans = 0;
+  const auto capacity = [&d](int labeler) { return d.capacity[labeler]; };
+  const auto scanner = Scanner(d);
+  const auto priced =
+      MatchDense({.redundancy = d.redundancy,
+                  .num_labelers = 400,
+                  .capacity = capacity,
+                  .unfilled_penalty = {}},
+                 [&](const ScanRequest& request, ScanSink& sink) {
+                   ++scans;
+                   scanner(request, sink);
+                 },
+                 {});
+  ASSERT_TRUE(priced.ok());
+  EXPECT_TRUE(priced->assignment.exact);
+  EXPECT_EQ(scans, 1);
 }
 
 TEST(MatchDense, TiesEverywhereEndAtOnce) {
@@ -145,7 +187,7 @@ TEST(MatchDense, TiesEverywhereEndAtOnce) {
   d.capacity.assign(5000, 1);
   d.redundancy.assign(20, 3);
   d.utility.assign(20 * 5000, 1.0);
-  const auto priced = MatchDense(d.problem(), Scanner(d), {});
+  const auto priced = Solve(d, {});
   ASSERT_TRUE(priced.ok());
   EXPECT_EQ(priced->assignment.objective, 60);
   EXPECT_EQ(priced->assignment.gap, 0);
@@ -154,11 +196,11 @@ TEST(MatchDense, TiesEverywhereEndAtOnce) {
 
 TEST(MatchDense, EmptyQuestionsHaveEmptyAnswers) {
   Dense d;
-  EXPECT_EQ(MatchDense(d.problem(), Scanner(d), {})->assignment.objective, 0);
+  EXPECT_EQ(Solve(d, {})->assignment.objective, 0);
   d.capacity = {0, 0};
   d.redundancy = {2};
   d.utility = {1, 1};
-  const auto priced = MatchDense(d.problem(), Scanner(d), {});
+  const auto priced = Solve(d, {});
   EXPECT_EQ(priced->assignment.num_filled(), 0);
   EXPECT_EQ(priced->assignment.upper_bound, 0);
 }
@@ -168,7 +210,7 @@ TEST(MatchDense, APassedDeadlineStillAnswersAndAdmitsWhatItDoesNotKnow) {
   ManualClock clock;
   PricingOptions options;
   options.match.deadline = {&clock, -1};
-  const auto priced = MatchDense(d.problem(), Scanner(d), options);
+  const auto priced = Solve(d, options);
   ASSERT_TRUE(priced.ok());
   EXPECT_TRUE(priced->assignment.deadline_reached);
   EXPECT_FALSE(priced->assignment.exact);
@@ -179,9 +221,9 @@ TEST(MatchDense, AToleranceEndsItEarlyWithinTheTolerance) {
   const Dense d = Popular(200, 300, 5, false);
   PricingOptions options;
   options.candidates_per_task = 2;
-  const auto exact = MatchDense(d.problem(), Scanner(d), options);
+  const auto exact = Solve(d, options);
   options.match.gap_tolerance = 0.2;
-  const auto priced = MatchDense(d.problem(), Scanner(d), options);
+  const auto priced = Solve(d, options);
   ASSERT_TRUE(priced.ok());
   EXPECT_LE(priced->assignment.gap, 0.2);
   EXPECT_GE(priced->assignment.upper_bound, exact->assignment.objective - 1e-9);
@@ -194,7 +236,7 @@ TEST(MatchDense, NamesTheBadUtility) {
   d.redundancy = {1, 1, 1};
   d.capacity = {1, 1, 1, 1};
   d.utility[2 * 4 + 1] = INFINITY;
-  const auto priced = MatchDense(d.problem(), Scanner(d), {});
+  const auto priced = Solve(d, {});
   EXPECT_EQ(priced.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(priced.status().message()),
               HasSubstr("task 2 and labeler 1"));

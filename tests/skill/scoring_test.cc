@@ -183,6 +183,103 @@ TEST_P(Scoring, EveryInstructionSetGivesTheSameBits) {
   }
 }
 
+BlockSkim SkimOf(const OwnedBlock& block) {
+  return MakeBlockSkim(block.mean.data(), block.variance.data(),
+                       static_cast<int>(block.mean.size()) / kLanes,
+                       block.price_per_answer.data(),
+                       block.price_per_second.data(), block.time_factor.data(),
+                       ~uint64_t{0});
+}
+
+TEST_P(Scoring, TheSkimLeavesNobodyOutWhoExceedsTheBar) {
+  const TaskScorer scorer(task_.terms, AllWeights());
+  BlockLogits logits;
+  BlockScores scores;
+  scorer.Logits(block_.view, logits);
+  scorer.Scores(logits, kLanes, scores);
+  const BlockSkim skim = SkimOf(block_);
+  int32_t sums[kLanes], largest[kSkimGroups];
+  scorer.skim().Sums(skim, sums, largest);
+  int skipped = 0;
+  for (int of = 0; of < kLanes; ++of) {
+    const float bar = std::nextafter(scores.utility[of], -kInf);
+    const TaskScorer::SkimBar made = scorer.MakeSkimBar(skim.bounds, bar);
+    for (int i = 0; i < kLanes; ++i) {
+      const bool passes = sums[i] >= made.least_sum &&
+                          scorer.MayExceed(made, block_.view, i, sums[i]);
+      if (scores.utility[i] > bar) {
+        EXPECT_TRUE(passes) << i;
+      } else {
+        skipped += passes ? 0 : 1;
+      }
+    }
+  }
+  EXPECT_GT(skipped, 0);
+}
+
+TEST_P(Scoring, OneLaneAloneHasTheLogitsOfTheBlock) {
+  const TaskScorer scorer(task_.terms, AllWeights());
+  BlockLogits logits, one;
+  scorer.Logits(block_.view, logits);
+  for (int i = 0; i < kLanes; ++i) {
+    scorer.LogitsOf(block_.view, i, one, kLanes - 1 - i);
+    EXPECT_TRUE(SameBits(one.logit[kLanes - 1 - i], logits.logit[i]));
+    EXPECT_TRUE(SameBits(one.variance[kLanes - 1 - i], logits.variance[i]));
+    EXPECT_TRUE(SameBits(one.charge[kLanes - 1 - i], logits.charge[i]));
+  }
+}
+
+TEST_P(Scoring, SkimsOfSeveralTasksAreTheSkimsOfEach) {
+  const BlockSkim skim = SkimOf(block_);
+  std::vector<TaskScorer> scorers;
+  for (int t = 0; t < kSkimTasks; ++t) {
+    OwnedTask task(rng_, 2, std::get<2>(GetParam()), false);
+    // Not all alike: one leaves out a skill, if it can.
+    if (t == 1 && task.weights.size() > 1) task.weights.pop_back();
+    task.terms.loading = task.weights;
+    scorers.emplace_back(task.terms, AllWeights());
+  }
+  int32_t sums[kSkimTasks][kLanes], largest[kSkimTasks][kSkimGroups];
+  const LoadingSkim* loadings[kSkimTasks];
+  int32_t *to[kSkimTasks], *most[kSkimTasks];
+  for (int t = 0; t < kSkimTasks; ++t) {
+    loadings[t] = &scorers[t].skim();
+    to[t] = sums[t];
+    most[t] = largest[t];
+  }
+  LoadingSkim::Sums(loadings, skim, to, most);
+  for (int t = 0; t < kSkimTasks; ++t) {
+    int32_t alone[kLanes], alone_largest[kSkimGroups];
+    loadings[t]->Sums(skim, alone, alone_largest);
+    EXPECT_TRUE(std::equal(alone, alone + kLanes, sums[t]));
+    EXPECT_TRUE(
+        std::equal(alone_largest, alone_largest + kSkimGroups, largest[t]));
+    for (int g = 0; g < kSkimGroups; ++g) {
+      EXPECT_EQ(*std::max_element(alone + g * kSkimGroup,
+                                  alone + (g + 1) * kSkimGroup),
+                alone_largest[g]);
+      const uint32_t mask = Reaching(alone + g * kSkimGroup, alone[g]);
+      for (int i = 0; i < kSkimGroup; ++i) {
+        EXPECT_EQ((mask >> i) & 1, alone[g * kSkimGroup + i] >= alone[g]);
+      }
+    }
+  }
+}
+
+TEST(Skim, SaysNothingOfMeansThatDoNotFit) {
+  Rng rng(1);
+  OwnedBlock block(rng);
+  block.mean[77] = 17;
+  const OwnedTask task(rng, 2, 3, false);
+  const TaskScorer scorer(task.terms, AllWeights());
+  int32_t sums[kLanes], largest[kSkimGroups];
+  scorer.skim().Sums(SkimOf(block), sums, largest);
+  EXPECT_EQ(sums[0], kNoSkim);
+  EXPECT_EQ(largest[3], kNoSkim);
+  const TaskScorer::SkimBar bar = scorer.MakeSkimBar({}, 100);
+  EXPECT_TRUE(scorer.MayExceed(bar, block.view, 0, kNoSkim));
+}
+
 TEST_P(Scoring, PackedSurvivorsGiveTheSameBits) {
   const TaskScorer scorer(task_.terms, AllWeights());
   BlockLogits logits, packed;
