@@ -5,6 +5,7 @@
 
 #include "lib/base/status_macros.h"
 #include "server/convert_allocation.h"
+#include "server/once.h"
 #include "server/pool_service.h"
 #include "server/reactors.h"
 
@@ -27,31 +28,51 @@ absl::Status Allocate(const ServerCore& core, const AllocatePhases& phases,
   const int64_t start = core.clock->MonotonicNanos();
   ALLOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Pool> pool,
                          FindPool(*core.engine, request.pool_id()));
+  AllocateCall plan_call;
+  int64_t validated = 0;
+  const auto run = [&](Request<Plan>* once) -> absl::StatusOr<Plan> {
+    ALLOT_ASSIGN_OR_RETURN(
+        plan_call,
+        ToAllocateCall(request, *pool, start, PlanDeadline(call, start)));
+    plan_call.cancelled = call.cancelled;
+    validated = core.clock->MonotonicNanos() - start;
+    ALLOT_ASSIGN_OR_RETURN(Plan plan, core.engine->Allocate(plan_call, once));
+    plan.resolve_nanos += validated;
+    return plan;
+  };
+  const auto fill = [&](const Plan& plan) {
+    ToProto(plan, plan_call, response);
+    const int64_t waited = call.started_nanos - call.arrived_nanos;
+    google::protobuf::Duration* queue =
+        response->mutable_summary()->mutable_phases()->mutable_queue();
+    queue->set_seconds(waited / 1'000'000'000);
+    queue->set_nanos(static_cast<int32_t>(waited % 1'000'000'000));
+  };
+  const auto note = [&](const Plan& plan) {
+    core.metrics->Planned(plan, phases);
+    call.cuttable_nanos = plan.score_nanos + plan.solve_nanos;
+    core.plans->Add(
+        {.time = core.clock->Now(),
+         .pool = plan_call.pool,
+         .solver = plan.solver,
+         .tasks = static_cast<int64_t>(plan_call.tasks.size()),
+         .slots = plan.slots,
+         .filled = plan.filled,
+         .gap = plan.gap,
+         .seconds =
+             1e-9 * static_cast<double>(core.clock->MonotonicNanos() - start)});
+  };
+  if (!request.has_lease_duration() || request.dry_run()) {
+    // It changes nothing, so there is nothing to do only once.
+    ALLOT_ASSIGN_OR_RETURN(const Plan plan, run(nullptr));
+    note(plan);
+    fill(plan);
+    return absl::OkStatus();
+  }
   ALLOT_ASSIGN_OR_RETURN(
-      AllocateCall plan_call,
-      ToAllocateCall(request, *pool, start, PlanDeadline(call, start)));
-  plan_call.cancelled = call.cancelled;
-  const int64_t validated = core.clock->MonotonicNanos() - start;
-  ALLOT_ASSIGN_OR_RETURN(Plan plan, core.engine->Allocate(plan_call));
-  plan.resolve_nanos += validated;
-  core.metrics->Planned(plan, phases);
-  call.cuttable_nanos = plan.score_nanos + plan.solve_nanos;
-  core.plans->Add(
-      {.time = core.clock->Now(),
-       .pool = plan_call.pool,
-       .solver = plan.solver,
-       .tasks = static_cast<int64_t>(plan_call.tasks.size()),
-       .slots = plan.slots,
-       .filled = plan.filled,
-       .gap = plan.gap,
-       .seconds =
-           1e-9 * static_cast<double>(core.clock->MonotonicNanos() - start)});
-  ToProto(plan, plan_call, response);
-  const int64_t waited = call.started_nanos - call.arrived_nanos;
-  google::protobuf::Duration* queue =
-      response->mutable_summary()->mutable_phases()->mutable_queue();
-  queue->set_seconds(waited / 1'000'000'000);
-  queue->set_nanos(static_cast<int32_t>(waited % 1'000'000'000));
+      const std::optional<Plan> plan,
+      Once<Plan>(core, request.pool_id(), request, response, run, fill));
+  if (plan) note(*plan);
   return absl::OkStatus();
 }
 
@@ -65,13 +86,23 @@ absl::Status Renew(const ServerCore& core,
                    v1::RenewLeasesResponse* response) {
   ALLOT_RETURN_IF_ERROR(FindPool(*core.engine, request.pool_id()).status());
   ALLOT_ASSIGN_OR_RETURN(const RenewCall call, ToRenewCall(request));
-  ALLOT_ASSIGN_OR_RETURN(
-      const std::vector<LeaseResult> results,
-      core.engine->RenewLeases(request.pool_id(), call.leases,
-                               call.lease_micros));
-  const int64_t open = CountOpen(results);
-  core.metrics->Renewed(open, static_cast<int64_t>(results.size()) - open);
-  ToProto(results, call.leases, /*renewed=*/true, response->mutable_results());
+  using Results = std::vector<LeaseResult>;
+  ALLOT_ASSIGN_OR_RETURN(const std::optional<Results> results,
+                         Once<Results>(
+                             core, request.pool_id(), request, response,
+                             [&](Request<Results>* once) {
+                               return core.engine->RenewLeases(
+                                   request.pool_id(), call.leases,
+                                   call.lease_micros, once);
+                             },
+                             [&](const Results& made) {
+                               ToProto(made, call.leases, /*renewed=*/true,
+                                       response->mutable_results());
+                             }));
+  if (results) {
+    const int64_t open = CountOpen(*results);
+    core.metrics->Renewed(open, static_cast<int64_t>(results->size()) - open);
+  }
   return absl::OkStatus();
 }
 
@@ -80,12 +111,23 @@ absl::Status Release(const ServerCore& core,
                      v1::ReleaseLeasesResponse* response) {
   ALLOT_RETURN_IF_ERROR(FindPool(*core.engine, request.pool_id()).status());
   ALLOT_ASSIGN_OR_RETURN(const ReleaseCall call, ToReleaseCall(request));
-  ALLOT_ASSIGN_OR_RETURN(
-      const std::vector<LeaseResult> results,
-      core.engine->ReleaseLeases(request.pool_id(), call.leases, call.reason));
-  const int64_t open = CountOpen(results);
-  core.metrics->Released(open, static_cast<int64_t>(results.size()) - open);
-  ToProto(results, call.leases, /*renewed=*/false, response->mutable_results());
+  using Results = std::vector<LeaseResult>;
+  ALLOT_ASSIGN_OR_RETURN(const std::optional<Results> results,
+                         Once<Results>(
+                             core, request.pool_id(), request, response,
+                             [&](Request<Results>* once) {
+                               return core.engine->ReleaseLeases(
+                                   request.pool_id(), call.leases, call.reason,
+                                   once);
+                             },
+                             [&](const Results& made) {
+                               ToProto(made, call.leases, /*renewed=*/false,
+                                       response->mutable_results());
+                             }));
+  if (results) {
+    const int64_t open = CountOpen(*results);
+    core.metrics->Released(open, static_cast<int64_t>(results->size()) - open);
+  }
   return absl::OkStatus();
 }
 

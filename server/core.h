@@ -13,7 +13,6 @@
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/recent.h"
-#include "server/request_cache.h"
 #include "server/worker_pool.h"
 
 namespace allot {
@@ -25,7 +24,6 @@ struct ServerCore {
   WorkerPool* workers = nullptr;
   Admission* admission = nullptr;
   Access* access = nullptr;
-  RequestCache* requests = nullptr;
   Metrics* metrics = nullptr;
   Logger* log = nullptr;
   Recent<PlanNote>* plans = nullptr;

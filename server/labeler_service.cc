@@ -4,6 +4,7 @@
 #include "lib/base/status_macros.h"
 #include "server/checks.h"
 #include "server/convert_labeler.h"
+#include "server/once.h"
 #include "server/pool_service.h"
 #include "server/reactors.h"
 
@@ -17,15 +18,21 @@ absl::Status Upsert(const ServerCore& core,
                     v1::UpsertLabelersResponse* response) {
   ALLOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Pool> pool,
                          FindPool(*core.engine, request.pool_id()));
-  ALLOT_ASSIGN_OR_RETURN(std::vector<LabelerUpdate> labelers,
-                         ToLabelerUpdates(request, *pool));
-  ALLOT_ASSIGN_OR_RETURN(
-      const LabelerChange change,
-      core.engine->UpsertLabelers(request.pool_id(), std::move(labelers)));
-  response->set_created(change.created);
-  response->set_updated(change.updated);
-  response->set_roster_version(change.roster_version);
-  return absl::OkStatus();
+  return Once<LabelerChange>(
+             core, request.pool_id(), request, response,
+             [&](Request<LabelerChange>* once)
+                 -> absl::StatusOr<LabelerChange> {
+               ALLOT_ASSIGN_OR_RETURN(std::vector<LabelerUpdate> labelers,
+                                      ToLabelerUpdates(request, *pool));
+               return core.engine->UpsertLabelers(request.pool_id(),
+                                                  std::move(labelers), once);
+             },
+             [&](const LabelerChange& change) {
+               response->set_created(change.created);
+               response->set_updated(change.updated);
+               response->set_roster_version(change.roster_version);
+             })
+      .status();
 }
 
 absl::Status Get(const ServerCore& core, const v1::GetLabelerRequest& request,
@@ -61,12 +68,17 @@ absl::Status Delete(const ServerCore& core,
                     v1::DeleteLabelersResponse* response) {
   ALLOT_RETURN_IF_ERROR(FindPool(*core.engine, request.pool_id()).status());
   ALLOT_ASSIGN_OR_RETURN(std::vector<std::string> ids, ToLabelerIds(request));
-  ALLOT_ASSIGN_OR_RETURN(
-      const LabelerDeletion deletion,
-      core.engine->DeleteLabelers(request.pool_id(), std::move(ids)));
-  response->set_deleted(deletion.deleted);
-  response->set_roster_version(deletion.roster_version);
-  return absl::OkStatus();
+  return Once<LabelerDeletion>(
+             core, request.pool_id(), request, response,
+             [&](Request<LabelerDeletion>* once) {
+               return core.engine->DeleteLabelers(request.pool_id(),
+                                                  std::move(ids), once);
+             },
+             [&](const LabelerDeletion& deletion) {
+               response->set_deleted(deletion.deleted);
+               response->set_roster_version(deletion.roster_version);
+             })
+      .status();
 }
 
 absl::Status Report(const ServerCore& core,
@@ -75,15 +87,30 @@ absl::Status Report(const ServerCore& core,
   ALLOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Pool> pool,
                          FindPool(*core.engine, request.pool_id()));
   ALLOT_ASSIGN_OR_RETURN(
-      AnswerReport report,
-      ToAnswerReport(request, *pool, absl::ToUnixMicros(core.clock->Now()),
-                     [&](absl::string_view task_id) {
-                       return ClassesOf(*core.engine, *pool, task_id);
-                     }));
-  ALLOT_ASSIGN_OR_RETURN(const AnswerReceipt receipt,
-                         core.engine->ReportAnswers(std::move(report)));
-  core.metrics->Answered(receipt);
-  ToProto(receipt, response);
+      const std::optional<AnswerReceipt> receipt,
+      Once<AnswerReceipt>(
+          core, request.pool_id(), request, response,
+          [&](Request<AnswerReceipt>* once) -> absl::StatusOr<AnswerReceipt> {
+            // What labels mean depends on the task, and that may have become
+            // known at another replica a moment ago.
+            bool looked = false;
+            const auto classes_of = [&](absl::string_view task_id) {
+              const auto task = core.engine->FindTask(pool->id, task_id);
+              if (!looked && task.ok() && !task->has_value()) {
+                looked = true;
+                core.engine->CatchUp(pool->id).IgnoreError();
+              }
+              return ClassesOf(*core.engine, *pool, task_id);
+            };
+            ALLOT_ASSIGN_OR_RETURN(
+                AnswerReport report,
+                ToAnswerReport(request, *pool,
+                               absl::ToUnixMicros(core.clock->Now()),
+                               classes_of));
+            return core.engine->ReportAnswers(std::move(report), once);
+          },
+          [&](const AnswerReceipt& made) { ToProto(made, response); }));
+  if (receipt) core.metrics->Answered(*receipt);
   return absl::OkStatus();
 }
 

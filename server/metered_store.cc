@@ -4,10 +4,13 @@
 namespace allot {
 namespace {
 
-bool Good(const absl::Status& status) { return status.ok(); }
+// A log that another replica wrote to is no error.
+bool Good(const absl::Status& status) {
+  return status.ok() || absl::IsAborted(status);
+}
 template <typename T>
 bool Good(const absl::StatusOr<T>& result) {
-  return result.ok();
+  return Good(result.status());
 }
 
 template <typename Work>
@@ -28,17 +31,31 @@ MeteredStore::MeteredStore(Store* store, const Clock* clock, Metrics* metrics)
       clock_(*clock),
       append_(metrics->AddStoreOperation("append")),
       load_(metrics->AddStoreOperation("load")),
+      ends_(metrics->AddStoreOperation("ends")),
       save_checkpoints_(metrics->AddStoreOperation("save_checkpoints")),
       load_checkpoints_(metrics->AddStoreOperation("load_checkpoints")),
       ping_(metrics->AddStoreOperation("ping")) {}
 
-absl::StatusOr<int64_t> MeteredStore::Append(std::span<const Event> events) {
-  return Measured(clock_, append_, [&] { return store_.Append(events); });
+absl::StatusOr<int64_t> MeteredStore::Append(absl::string_view pool,
+                                             int64_t after,
+                                             std::span<const Event> events) {
+  return Measured(clock_, append_,
+                  [&] { return store_.Append(pool, after, events); });
 }
 
-absl::Status MeteredStore::Load(
-    int64_t after, absl::FunctionRef<absl::Status(int64_t, Event&&)> visit) {
-  return Measured(clock_, load_, [&] { return store_.Load(after, visit); });
+absl::Status MeteredStore::Load(absl::string_view pool, int64_t after,
+                                EventVisitor visit) {
+  return Measured(clock_, load_,
+                  [&] { return store_.Load(pool, after, visit); });
+}
+
+absl::Status MeteredStore::LoadAll(const LogPositions& after,
+                                   EventVisitor visit) {
+  return Measured(clock_, load_, [&] { return store_.LoadAll(after, visit); });
+}
+
+absl::StatusOr<std::vector<LogEnd>> MeteredStore::Ends() {
+  return Measured(clock_, ends_, [&] { return store_.Ends(); });
 }
 
 absl::Status MeteredStore::SaveCheckpoints(
@@ -50,6 +67,12 @@ absl::Status MeteredStore::SaveCheckpoints(
 absl::StatusOr<std::vector<Checkpoint>> MeteredStore::LoadCheckpoints() {
   return Measured(clock_, load_checkpoints_,
                   [&] { return store_.LoadCheckpoints(); });
+}
+
+absl::StatusOr<std::optional<Checkpoint>> MeteredStore::LoadCheckpoint(
+    absl::string_view pool) {
+  return Measured(clock_, load_checkpoints_,
+                  [&] { return store_.LoadCheckpoint(pool); });
 }
 
 absl::Status MeteredStore::Ping() {

@@ -3,6 +3,8 @@
 #ifndef ALLOT_SERVER_METERED_STORE_H_
 #define ALLOT_SERVER_METERED_STORE_H_
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "lib/base/clock.h"
@@ -16,13 +18,22 @@ class MeteredStore final : public Store {
   // All must outlive this object.
   MeteredStore(Store* store, const Clock* clock, Metrics* metrics);
 
-  absl::StatusOr<int64_t> Append(std::span<const Event> events) override;
-  absl::Status Load(
-      int64_t after,
-      absl::FunctionRef<absl::Status(int64_t, Event&&)> visit) override;
+  bool shared() const override { return store_.shared(); }
+  bool read_only() const override { return store_.read_only(); }
+  std::vector<std::string> warnings() const override {
+    return store_.warnings();
+  }
+  absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
+                                 std::span<const Event> events) override;
+  absl::Status Load(absl::string_view pool, int64_t after,
+                    EventVisitor visit) override;
+  absl::Status LoadAll(const LogPositions& after, EventVisitor visit) override;
+  absl::StatusOr<std::vector<LogEnd>> Ends() override;
   absl::Status SaveCheckpoints(
       std::span<const Checkpoint> checkpoints) override;
   absl::StatusOr<std::vector<Checkpoint>> LoadCheckpoints() override;
+  absl::StatusOr<std::optional<Checkpoint>> LoadCheckpoint(
+      absl::string_view pool) override;
   absl::Status Ping() override;
 
  private:
@@ -30,6 +41,7 @@ class MeteredStore final : public Store {
   const Clock& clock_;
   Metrics::StoreSeries append_;
   Metrics::StoreSeries load_;
+  Metrics::StoreSeries ends_;
   Metrics::StoreSeries save_checkpoints_;
   Metrics::StoreSeries load_checkpoints_;
   Metrics::StoreSeries ping_;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/method.h"
 
+#include <algorithm>
+#include <cstring>
 #include <exception>
 #include <new>
 
-#include "absl/hash/hash.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/grpc_status.h"
@@ -19,7 +20,16 @@ uint64_t Fingerprint(const google::protobuf::Message& request) {
     out.SetSerializationDeterministic(true);
     request.SerializeToCodedStream(&out);
   }
-  return absl::HashOf(bytes);
+  constexpr uint64_t kMix = 0x9e3779b97f4a7c15;
+  uint64_t hash = bytes.size() * kMix;
+  for (size_t at = 0; at < bytes.size(); at += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + at,
+                std::min(sizeof(word), bytes.size() - at));
+    hash = (hash ^ word) * kMix;
+    hash ^= hash >> 29;
+  }
+  return hash;
 }
 
 absl::Status Guarded(absl::FunctionRef<absl::Status()> work) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One RPC method: bytes in, bytes out, with decoding, idempotency and encoding
-// around a typed handler.
+// One RPC method: bytes in, bytes out, with decoding and encoding around a
+// typed handler.
 #ifndef ALLOT_SERVER_METHOD_H_
 #define ALLOT_SERVER_METHOD_H_
 
@@ -43,7 +43,8 @@ struct CallContext {
   std::string request_id;
 };
 
-// Identifies a request whatever the order in which its maps were written.
+// Identifies a request whatever the order in which its maps were written. It is
+// kept in logs: the same in every process and version.
 uint64_t Fingerprint(const google::protobuf::Message& request);
 
 // The edge of the house: what was thrown below becomes a status.
@@ -58,7 +59,8 @@ struct MethodRules {
 
 class Method {
  public:
-  using Done = RequestCache::Done;
+  using Done =
+      std::function<void(const absl::Status&, const grpc::ByteBuffer&)>;
 
   Method(const ServerCore& core, const RpcSeries& series, MethodRules rules,
          const google::protobuf::Descriptor& request)
@@ -67,9 +69,8 @@ class Method {
   Method(const Method&) = delete;
   Method& operator=(const Method&) = delete;
 
-  // Calls `done` exactly once, usually before it returns; later, from another
-  // thread, for a retry whose first call is still running. `call` need live
-  // only until Run() returns.
+  // Calls `done` exactly once, before it returns. `call` may not be touched any
+  // more once `done` was called.
   virtual void Run(CallContext& call, const grpc::ByteBuffer& request,
                    Done done) const = 0;
 
@@ -156,19 +157,9 @@ class TypedMethod final : public Method {
       done(allowed, grpc::ByteBuffer());
       return;
     }
-    if (call.request_id.empty()) {
-      Serve(call, request, done);
-      return;
-    }
     // Its retry will want the answer.
-    call.cancelled = nullptr;
-    // Lengths keep apart what the caller could otherwise run together.
-    const std::string key = absl::StrCat(series().method, ":", call.pool.size(),
-                                         ":", call.pool, call.request_id);
-    const bool replayed = core().requests->Run(
-        key, Fingerprint(request), std::move(done),
-        [&](const Done& first) { Serve(call, request, first); });
-    if (replayed) core().metrics->Replayed();
+    if (!call.request_id.empty()) call.cancelled = nullptr;
+    Serve(call, request, done);
   }
 
   template <typename Inner>

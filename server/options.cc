@@ -17,8 +17,8 @@ ABSL_FLAG(std::string, http_listen, allot::ServerOptions().http_listen,
           "Address of the HTTP port for /metrics, /healthz, /readyz and "
           "/statusz. Port 0 takes a free one; empty turns it off.");
 ABSL_FLAG(std::string, store, allot::ServerOptions().store,
-          "Where state is kept: sqlite:PATH, or memory: to forget it all at "
-          "exit.");
+          "Where state is kept: sqlite:PATH, redis://HOST:PORT for several "
+          "replicas, or memory: to forget it all at exit.");
 ABSL_FLAG(int, workers, allot::ServerOptions().workers,
           "Threads that compute calls, 1 to 1024. 0: one per core.");
 ABSL_FLAG(int, queue, allot::ServerOptions().queue,

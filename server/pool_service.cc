@@ -10,6 +10,7 @@
 #include "server/checks.h"
 #include "server/convert_pool.h"
 #include "server/grpc_status.h"
+#include "server/once.h"
 #include "server/reactors.h"
 
 namespace allot {
@@ -26,7 +27,15 @@ absl::Status Upsert(const ServerCore& core,
   CheckOptionalId(root.Field("request_id"), request.request_id(), found);
   ALLOT_RETURN_IF_ERROR(found.ToStatus());
   ALLOT_ASSIGN_OR_RETURN(Pool pool, ToPool(request.pool()));
-  absl::StatusOr<PoolChange> change = core.engine->UpsertPool(std::move(pool));
+  const absl::StatusOr<std::optional<PoolChange>> change = Once<PoolChange>(
+      core, request.pool().pool_id(), request, response,
+      [&](Request<PoolChange>* once) {
+        return core.engine->UpsertPool(std::move(pool), once);
+      },
+      [&](const PoolChange& made) {
+        ToProto(*made.pool, response->mutable_pool());
+        response->set_created(made.created);
+      });
   if (!change.ok()) {
     // The engine names the field that the pool's history forbids to change; a
     // store that refuses names none.
@@ -37,8 +46,6 @@ absl::Status Upsert(const ServerCore& core,
                                 {{"pool_id", request.pool().pool_id()}})
                    : change.status();
   }
-  ToProto(*change->pool, response->mutable_pool());
-  response->set_created(change->created);
   return absl::OkStatus();
 }
 

@@ -243,8 +243,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, private Job {
       End(ready, grpc::ByteBuffer());
       return;
     }
-    // A retry that waits for its first call ends after Run() has returned, so
-    // `this` may not be touched then: it is deleted with its end.
+    // `this` may not be touched after the end: it is deleted with it.
     CallContext& call = call_;
     method_.Run(
         call, *request_,

@@ -109,7 +109,6 @@ Server::Server(const ServerOptions& options, const Clock* clock, Logger* log)
       log_(*log),
       started_nanos_(clock->MonotonicNanos()),
       metrics_(Version()),
-      requests_(clock, RequestCacheOptions()),
       workers_(clock, {.workers = CountWorkers(options.workers),
                        .queue = options.queue,
                        .express = true}),
@@ -119,7 +118,6 @@ Server::Server(const ServerOptions& options, const Clock* clock, Logger* log)
             .workers = &workers_,
             .admission = &admission_,
             .access = &access_,
-            .requests = &requests_,
             .metrics = &metrics_,
             .log = log,
             .plans = &plans_,
@@ -155,10 +153,21 @@ void Server::AddLiveMetrics() {
         [this] { return workers_.workers(); });
   gauge("allot_workers_busy", "Threads that compute a call right now.",
         [this] { return workers_.running(); });
-  gauge("allot_request_cache_entries", "Responses kept for retries.",
-        [this] { return static_cast<double>(requests_.entries()); });
+  gauge("allot_request_cache_entries", "Responses kept for retries.", [this] {
+    int64_t responses = 0;
+    for (const PoolInfo& pool : ListPools()) {
+      responses += pool.stats.kept_responses;
+    }
+    return static_cast<double>(responses);
+  });
   gauge("allot_request_cache_bytes", "Size of the responses kept for retries.",
-        [this] { return static_cast<double>(requests_.bytes()); });
+        [this] {
+          int64_t bytes = 0;
+          for (const PoolInfo& pool : ListPools()) {
+            bytes += pool.stats.kept_response_bytes;
+          }
+          return static_cast<double>(bytes);
+        });
   gauge("allot_connections", "Connections to the gRPC port.",
         [this] { return listener_ == nullptr ? 0 : listener_->connections(); });
   counter("allot_connections_accepted_total", "Connections taken.", [this] {
@@ -183,6 +192,9 @@ void Server::AddLiveMetrics() {
         });
   gauge("allot_ready", "1 while the server takes calls.",
         [this] { return NotReadyBecause().empty(); });
+  gauge("allot_store_up", "1 while the store answers.",
+        [this] { return store_up_ ? 1 : 0; });
+  AddReplicaMetrics();
   counter("allot_log_lines_dropped_total",
           "Log lines left out by the rate limit.",
           [this] { return static_cast<double>(log_.dropped()); });
@@ -192,6 +204,43 @@ void Server::AddLiveMetrics() {
 }
 
 Server::~Server() { Stop(); }
+
+void Server::AddReplicaMetrics() {
+  const auto add = [this](const char* name, const char* help,
+                          prometheus::MetricType type, auto value) {
+    metrics_.AddLiveValue({name, help,
+                           [this, value] {
+                             MutexLock lock(engine_mutex_);
+                             return visible_engine_ == nullptr
+                                        ? 0.0
+                                        : value(
+                                              visible_engine_->replica_stats());
+                           },
+                           type});
+  };
+  using Type = prometheus::MetricType;
+  using Stats = const ReplicaStats&;
+  add("allot_replica_lag_events",
+      "Events of other replicas that were found at the last look.", Type::Gauge,
+      [](Stats stats) { return static_cast<double>(stats.lag_events); });
+  add("allot_replica_lag_seconds",
+      "Since the last look at what other replicas appended.", Type::Gauge,
+      [this](Stats stats) {
+        return stats.looked_nanos == 0
+                   ? 0.0
+                   : 1e-9 * static_cast<double>(clock_.MonotonicNanos() -
+                                                stats.looked_nanos);
+      });
+  add("allot_replica_folded_events_total",
+      "Events of other replicas that were folded.", Type::Counter,
+      [](Stats stats) { return static_cast<double>(stats.folded); });
+  add("allot_replica_conflicts_total",
+      "Decisions made again because another replica was faster.", Type::Counter,
+      [](Stats stats) { return static_cast<double>(stats.conflicts); });
+  add("allot_replica_lost_events_total",
+      "Events that the store had acknowledged and lost.", Type::Counter,
+      [](Stats stats) { return static_cast<double>(stats.lost); });
+}
 
 absl::Status Server::StartHttp() {
   if (options_.http_listen.empty()) return absl::OkStatus();
@@ -230,6 +279,9 @@ absl::Status Server::StartHttp() {
 absl::Status Server::OpenEngine() {
   const int64_t start = clock_.MonotonicNanos();
   ALLOT_ASSIGN_OR_RETURN(store_, OpenStore(options_.store));
+  for (const std::string& warning : store_->warnings()) {
+    log_.Log(Severity::kWarning, warning);
+  }
   metered_ = std::make_unique<MeteredStore>(store_.get(), &clock_, &metrics_);
   ALLOT_ASSIGN_OR_RETURN(
       engine_, Engine::Open(metered_.get(), &clock_, EngineOptions()));
@@ -240,7 +292,7 @@ absl::Status Server::OpenEngine() {
   }
   const Recovery& recovery = engine_->recovery();
   log_.Log(Severity::kInfo, "state recovered",
-           {{"store", options_.store},
+           {{"store", ShownAddress(options_.store)},
             {"pools", recovery.pools},
             {"labelers", recovery.labelers},
             {"answers", recovery.answers},
@@ -287,6 +339,7 @@ absl::Status Server::StartGrpc() {
   SetNotReady("");
   housekeeper_ = std::thread([this] { Housekeep(); });
   refitter_ = std::thread([this] { Refit(); });
+  if (store_->shared()) follower_ = std::thread([this] { Follow(); });
   return absl::OkStatus();
 }
 
@@ -324,6 +377,24 @@ void Server::Refit() {
     pause = std::max<std::chrono::nanoseconds>(
         kLeastPause, std::chrono::nanoseconds(
                          kPausesPerFit * (clock_.MonotonicNanos() - start)));
+  }
+}
+
+void Server::Follow() {
+  constexpr std::chrono::milliseconds kPause(50);
+  while (true) {
+    {
+      MutexLock lock(housekeeper_mutex_);
+      if (!stopping_) {
+        housekeeper_wake_.wait_for(housekeeper_mutex_, kPause);
+      }
+      if (stopping_) return;
+    }
+    const absl::Status status = engine_->CatchUp();
+    if (!status.ok()) {
+      log_.LogLimited(Severity::kError, "cannot follow the other replicas",
+                      {{"error", status.message()}});
+    }
   }
 }
 
@@ -401,10 +472,14 @@ void Server::DoChores() {
                     {{"error", saved.message()}});
   }
   const absl::Status store = metered_->Ping();
-  const std::string before = NotReadyBecause();
-  if (store.ok() == before.empty()) return;
-  SetNotReady(store.ok() ? "" : absl::StrCat("store: ", store.message()));
-  grpc_->GetHealthCheckService()->SetServingStatus(store.ok());
+  if (store_up_.exchange(store.ok()) == store.ok()) return;
+  // Plans and scores go on from memory. Where replicas share the store, it is
+  // away for all of them, and to take them all out of service would stop those,
+  // too; alone, not to be ready is how an operator is told.
+  if (!store_->shared()) {
+    SetNotReady(store.ok() ? "" : absl::StrCat("store: ", store.message()));
+    grpc_->GetHealthCheckService()->SetServingStatus(store.ok());
+  }
   log_.Log(store.ok() ? Severity::kInfo : Severity::kError,
            store.ok() ? "store answers again" : "store does not answer",
            {{"error", store.message()}});
@@ -426,6 +501,7 @@ void Server::Stop() {
     housekeeper_wake_.notify_all();
     if (housekeeper_.joinable()) housekeeper_.join();
     if (refitter_.joinable()) refitter_.join();
+    if (follower_.joinable()) follower_.join();
     grpc_->GetHealthCheckService()->Shutdown();
     // gRPC cancels calls that arrive once it shuts down, before their senders
     // can know: whoever asks for our health should have stopped by then.
@@ -476,7 +552,7 @@ std::vector<PoolInfo> Server::ListPools() const {
 std::string Server::RenderStatusPage() const {
   StatusPageInput input;
   input.version = std::string(Version());
-  input.store = options_.store;
+  input.store = ShownAddress(options_.store);
   input.not_ready_because = NotReadyBecause();
   input.ready = input.not_ready_because.empty();
   input.uptime = absl::Nanoseconds(clock_.MonotonicNanos() - started_nanos_);

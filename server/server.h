@@ -78,6 +78,11 @@ class Server {
   // All the time: re-fits that are due, on a thread of their own, a quarter
   // of a core at most.
   void Refit();
+  // Where the store is shared: folds what other replicas append, twenty times a
+  // second.
+  void Follow();
+
+  void AddReplicaMetrics();
 
   // Empty when ready, else why not.
   std::string NotReadyBecause() const;
@@ -91,7 +96,6 @@ class Server {
   Logger& log_;
   const int64_t started_nanos_;
   Metrics metrics_;
-  RequestCache requests_;
   WorkerPool workers_;
   Admission admission_;
   Access access_;
@@ -104,6 +108,7 @@ class Server {
   ConfidenceService confidence_;
 
   std::unique_ptr<Store> store_;
+  std::atomic<bool> store_up_ = true;
   std::unique_ptr<MeteredStore> metered_;
   std::unique_ptr<Engine> engine_;
   // The engine for pages of the HTTP port, which is there before the engine is
@@ -132,6 +137,7 @@ class Server {
   bool stopping_ ABSL_GUARDED_BY(housekeeper_mutex_) = false;
   std::thread housekeeper_;
   std::thread refitter_;
+  std::thread follower_;
   bool stopped_ = false;
 };
 

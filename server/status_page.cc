@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "lib/store/store.h"
 
 namespace allot {
 namespace {
@@ -223,7 +224,8 @@ std::string ConfigPage(const std::vector<Setting>& settings) {
       "<th>default</th><th>from</th></tr>\n");
   for (const Setting& setting : settings) {
     absl::StrAppend(&out, "<tr><td>--", EscapeHtml(setting.name), "</td><td>",
-                    EscapeHtml(setting.value), "</td><td>",
+                    // The store's address may hold a password.
+                    EscapeHtml(ShownAddress(setting.value)), "</td><td>",
                     EscapeHtml(setting.default_value), "</td><td>",
                     EscapeHtml(setting.source), "</td></tr>\n");
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Allocate: look up ids, plan, claim, and plan again for what was lost.
+// Allocate: look up ids, plan, claim, and plan again for what was lost. All
+// claims of a call and its response are one append.
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -13,11 +14,12 @@
 namespace allot {
 namespace {
 
-// Under contention a call plans this often at most; slots it still lost by then
-// stay empty.
-constexpr int kMostPlans = 8;
+// A plan that lost more than half of its claims is made again, this often;
+// then, or if less was lost, the lost part is planned while the pool's other
+// changes wait, so that nothing can be lost again.
+constexpr int kMostFreshPlans = 2;
 
-// Adds the second plan's pairs to the first one's.
+// Adds the second plan's pairs to the first one's; its task i is task_of[i].
 void Append(Plan&& more, const std::vector<int32_t>& task_of, Plan& plan) {
   for (PlannedPair& pair : more.pairs) {
     pair.task = task_of[pair.task];
@@ -89,13 +91,27 @@ void Recount(const std::vector<BatchTask>& tasks, Plan& plan) {
   plan.unfilled = std::move(unfilled);
 }
 
+// Plans by the fitted model of the task's labels, where there is one that knows
+// such tasks.
+void UseModel(const PoolModel& model, BatchTask& task) {
+  const SpaceModel* space =
+      model.Find(task.task->label_set, task.task->num_classes);
+  if (space == nullptr || !space->Describes(*task.task)) return;
+  task.model = space;
+  if (!task.posterior.empty()) return;
+  const std::vector<double>& prior = space->model.class_prior;
+  task.posterior.assign(prior.begin(), prior.end());
+}
+
 }  // namespace
 
 absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
-    const PoolEntry& entry, const AllocateCall& call) const {
+    const PoolEntry& entry, const AllocateCall& call,
+    const PendingClaims* pending) const {
   const std::shared_lock<std::shared_mutex> lock(entry.state_mutex);
   Batch batch;
   batch.view = entry.View();
+  batch.loads = entry.state.shared_loads();
   const Roster& roster = *batch.view->roster;
   if (!call.labelers.empty()) {
     batch.allowed.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
@@ -142,14 +158,25 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
       if (!record->answers.empty()) {
         ALLOT_ASSIGN_OR_RETURN(const TaskPosterior posterior,
                                evidence.Score(merged, record->answers));
-        task.posterior.assign(posterior.probability.begin(),
-                              posterior.probability.end());
+        const std::span<const double> believed = evidence.model() != nullptr
+                                                     ? evidence.untempered()
+                                                     : posterior.probability;
+        task.posterior.assign(believed.begin(), believed.end());
+      }
+    }
+    if (pending != nullptr) {
+      const auto claimed = pending->of_task.find(asked.id);
+      if (claimed != pending->of_task.end()) {
+        task.wanted -= static_cast<int32_t>(claimed->second.size());
+        task.barred.insert(task.barred.end(), claimed->second.begin(),
+                           claimed->second.end());
       }
     }
     if (task.posterior.empty() && !task.task->prior.empty()) {
       task.posterior.assign(task.task->prior.begin(), task.task->prior.end());
     }
     task.wanted = std::max(task.wanted, 0);
+    if (batch.view->model != nullptr) UseModel(*batch.view->model, task);
     task.difficulty_variance =
         DifficultyVariance(*task.task, batch.view->pool->learning);
     std::ranges::sort(task.barred);
@@ -160,72 +187,122 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
   return batch;
 }
 
-absl::StatusOr<Plan> Engine::Impl::Allocate(PoolEntry& entry,
-                                            const AllocateCall& call) {
-  const auto plan_for =
-      [&](const AllocateCall& asked,
-          int64_t& resolve_nanos) -> absl::StatusOr<std::pair<Batch, Draft>> {
-    const int64_t start = clock_.MonotonicNanos();
-    ALLOT_ASSIGN_OR_RETURN(Batch batch, Resolve(entry, asked));
-    resolve_nanos += clock_.MonotonicNanos() - start;
-    ALLOT_ASSIGN_OR_RETURN(Draft draft,
-                           MakePlan({.call = asked,
-                                     .tasks = batch.tasks,
-                                     .roster = *batch.view->roster,
-                                     .loads = entry.state.loads(),
-                                     .allowed = batch.allowed,
-                                     .clock = clock_,
-                                     .threads = options_.solver_threads}));
-    if (asked.cancelled != nullptr && *asked.cancelled) {
-      return absl::CancelledError("nobody waits for the plan any more");
-    }
-    return std::make_pair(std::move(batch), std::move(draft));
-  };
-  int64_t resolve_nanos = 0;
-  ALLOT_ASSIGN_OR_RETURN(auto first, plan_for(call, resolve_nanos));
-  auto& [batch, draft] = first;
-  Plan plan = std::move(draft.plan);
-  if (call.lease_micros && !call.dry_run) {
-    const int64_t start = clock_.MonotonicNanos();
-    int64_t planned_nanos = 0;
-    // Of the last plan's tasks, the index in call.tasks.
-    std::vector<int32_t> task_of(call.tasks.size());
-    std::iota(task_of.begin(), task_of.end(), 0);
-    ALLOT_ASSIGN_OR_RETURN(auto claims, Claim(entry, call, draft));
-    KeepClaimed(claims, plan);
-    std::vector<int32_t> lost = TasksThatLost(claims, draft.rows);
-    for (int plans = 1; !lost.empty() && plans < kMostPlans; ++plans) {
-      // Others were faster. Plan the lost slots once more, with what is left.
-      AllocateCall again = call;
-      again.cancelled = nullptr;  // what is claimed already shall be told
-      again.tasks.clear();
-      std::vector<int32_t> again_of;
-      for (const int32_t t : lost) {
-        again_of.push_back(task_of[t]);
-        again.tasks.push_back(call.tasks[task_of[t]]);
-      }
-      if (again.budget) {
-        double spent = 0;
-        for (const PlannedPair& pair : plan.pairs) spent += pair.cost;
-        again.budget = std::max(0.0, *again.budget - spent);
-      }
-      const int64_t replan = clock_.MonotonicNanos();
-      ALLOT_ASSIGN_OR_RETURN(auto next, plan_for(again, resolve_nanos));
-      planned_nanos += clock_.MonotonicNanos() - replan;
-      Plan more = std::move(next.second.plan);
-      ALLOT_ASSIGN_OR_RETURN(claims, Claim(entry, again, next.second));
-      KeepClaimed(claims, more);
-      plan.claims_granted += more.claims_granted;
-      plan.claims_lost += more.claims_lost;
-      Append(std::move(more), again_of, plan);
-      task_of = std::move(again_of);
-      lost = TasksThatLost(claims, next.second.rows);
-    }
-    if (plan.claims_lost > 0) Recount(batch.tasks, plan);
-    plan.claim_nanos = clock_.MonotonicNanos() - start - planned_nanos;
+absl::StatusOr<Engine::Impl::PlannedBatch> Engine::Impl::PlanBatch(
+    const PoolEntry& entry, const AllocateCall& call,
+    const PendingClaims* pending) const {
+  const int64_t start = clock_.MonotonicNanos();
+  PlannedBatch planned;
+  ALLOT_ASSIGN_OR_RETURN(planned.batch, Resolve(entry, call, pending));
+  planned.resolve_nanos = clock_.MonotonicNanos() - start;
+  ALLOT_ASSIGN_OR_RETURN(
+      planned.draft,
+      MakePlan({.call = call,
+                .tasks = planned.batch.tasks,
+                .roster = *planned.batch.view->roster,
+                .loads = *planned.batch.loads,
+                .allowed = planned.batch.allowed,
+                .clock = clock_,
+                .threads = options_.solver_threads,
+                .taken = pending == nullptr ? nullptr : &pending->of_labeler}));
+  if (call.cancelled != nullptr && *call.cancelled) {
+    return absl::CancelledError("nobody waits for the plan any more");
   }
-  plan.resolve_nanos = resolve_nanos;
+  return planned;
+}
+
+absl::StatusOr<Plan> Engine::Impl::Allocate(PoolEntry& entry,
+                                            const AllocateCall& call,
+                                            Request<Plan>* request) {
+  ALLOT_ASSIGN_OR_RETURN(PlannedBatch planned, Fresh(entry, [&] {
+                           return PlanBatch(entry, call, nullptr);
+                         }));
+  if (!call.lease_micros || call.dry_run) {
+    planned.draft.plan.resolve_nanos = planned.resolve_nanos;
+    return std::move(planned.draft.plan);
+  }
+  int32_t claims_lost = 0;
+  for (int fresh_plans = 1;; ++fresh_plans) {
+    ClaimAttempt attempt{.start_nanos = clock_.MonotonicNanos(),
+                         .claims_lost_before = claims_lost,
+                         .last = fresh_plans == kMostFreshPlans};
+    ALLOT_ASSIGN_OR_RETURN(std::optional<Plan> plan, Change(entry, [&] {
+                             return ClaimPlan(entry, call, planned, attempt,
+                                              request);
+                           }));
+    if (plan) return *std::move(plan);
+    // Others were much faster: what there is to choose from has changed.
+    claims_lost += attempt.claims_lost;
+    const int64_t resolved_before = planned.resolve_nanos;
+    ALLOT_ASSIGN_OR_RETURN(planned, PlanBatch(entry, call, nullptr));
+    planned.resolve_nanos += resolved_before;
+  }
+}
+
+absl::StatusOr<std::optional<Plan>> Engine::Impl::ClaimPlan(
+    PoolEntry& entry, const AllocateCall& call, PlannedBatch& planned,
+    ClaimAttempt& attempt, Request<Plan>* request) {
+  ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+  if (replay) return Plan();
+  const int64_t now = NowMicros();
+  ALLOT_RETURN_IF_ERROR(Expire(entry, now));
+  PendingClaims pending;
+  const auto claims = Claim(entry, call, planned.draft, now, pending);
+  const auto lost = static_cast<size_t>(
+      std::count(claims.begin(), claims.end(), std::nullopt));
+  attempt.claims_lost = static_cast<int32_t>(lost);
+  if (lost * 2 > claims.size() && !attempt.last) return std::nullopt;
+  // Claimed again if another replica is faster: the draft must stay.
+  Plan plan =
+      store_.shared() ? planned.draft.plan : std::move(planned.draft.plan);
+  KeepClaimed(claims, plan);
+  int64_t planned_nanos = 0;
+  if (lost > 0) {
+    const int64_t replan = clock_.MonotonicNanos();
+    ALLOT_RETURN_IF_ERROR(FillLost(entry, call,
+                                   TasksThatLost(claims, planned.draft.rows),
+                                   now, pending, plan));
+    Recount(planned.batch.tasks, plan);
+    planned_nanos = clock_.MonotonicNanos() - replan;
+  }
+  const auto claim_nanos = [&] {
+    return clock_.MonotonicNanos() - attempt.start_nanos - planned_nanos;
+  };
+  plan.claims_lost = attempt.claims_lost_before + attempt.claims_lost;
+  plan.resolve_nanos += planned.resolve_nanos;
+  plan.claim_nanos = claim_nanos();
+  std::vector<EventBody> bodies;
+  if (!pending.tasks.tasks.empty()) bodies.push_back(std::move(pending.tasks));
+  if (!pending.granted.leases.empty()) {
+    bodies.push_back(std::move(pending.granted));
+  }
+  if (!bodies.empty() || request != nullptr) {
+    ALLOT_RETURN_IF_ERROR(Commit(entry, std::move(bodies), now, plan, request));
+  }
+  plan.claim_nanos = claim_nanos();
   return plan;
+}
+
+absl::Status Engine::Impl::FillLost(PoolEntry& entry, const AllocateCall& call,
+                                    const std::vector<int32_t>& lost,
+                                    int64_t now, PendingClaims& pending,
+                                    Plan& plan) const {
+  AllocateCall again = call;
+  again.cancelled = nullptr;  // what is claimed already shall be told
+  again.tasks.clear();
+  for (const int32_t t : lost) again.tasks.push_back(call.tasks[t]);
+  if (again.budget) {
+    double spent = 0;
+    for (const PlannedPair& pair : plan.pairs) spent += pair.cost;
+    again.budget = std::max(0.0, *again.budget - spent);
+  }
+  ALLOT_ASSIGN_OR_RETURN(PlannedBatch planned,
+                         PlanBatch(entry, again, &pending));
+  Plan more = std::move(planned.draft.plan);
+  KeepClaimed(Claim(entry, again, planned.draft, now, pending), more);
+  plan.claims_granted += more.claims_granted;
+  plan.resolve_nanos += planned.resolve_nanos;
+  Append(std::move(more), lost, plan);
+  return absl::OkStatus();
 }
 
 }  // namespace allot

@@ -45,6 +45,8 @@ struct PoolStats {
   int64_t answers = 0;
   int64_t open_leases = 0;
   int64_t roster_version = 0;
+  int64_t kept_responses = 0;  // for retries
+  int64_t kept_response_bytes = 0;
   std::vector<SkillBelief> newcomer_prior;  // [D]
   RefitReport refit;
 };

@@ -29,12 +29,14 @@ struct CheckpointAccess {
   static bool WalkTasks(Archive& archive, PoolState& state);
   template <typename Archive>
   static bool WalkInputs(Archive& archive, RefitInputs& inputs);
+  template <typename Archive>
+  static bool WalkRequests(Archive& archive, RequestTable& requests);
   static void Restore(PoolState& state);
 };
 
 namespace {
 
-constexpr uint64_t kMagic = 0x32'30'74'6f'6c'6c'61;  // "allot02"
+constexpr uint64_t kMagic = 0x34'30'74'6f'6c'6c'61;  // "allot04"
 
 uint32_t Checksum(absl::string_view bytes) {
   return static_cast<uint32_t>(
@@ -287,14 +289,38 @@ bool CheckpointAccess::WalkTasks(Archive& a, PoolState& state) {
 }
 
 template <typename Archive>
+bool CheckpointAccess::WalkRequests(Archive& a, RequestTable& requests) {
+  const auto walk = [&a](RequestTable::Entry& entry) {
+    auto& [id, fingerprint, response] = entry.request;
+    return a(entry.sequence) && a(entry.unix_micros) && a(id) &&
+           a(fingerprint) && a(response);
+  };
+  uint64_t size = 0;
+  if (!a.Size(requests.by_age(), size)) return false;
+  if constexpr (Archive::kReading) {
+    for (uint64_t i = 0; i < size; ++i) {
+      RequestTable::Entry entry;
+      if (!walk(entry)) return false;
+      requests.Add(entry.sequence, entry.unix_micros, entry.request);
+    }
+  } else {
+    for (RequestTable::Entry entry : requests.by_age()) {
+      if (!walk(entry)) return false;
+    }
+  }
+  return true;
+}
+
+template <typename Archive>
 bool CheckpointAccess::Walk(Archive& a, PoolState& state) {
   uint64_t magic = kMagic;
   if (!a(magic) || magic != kMagic) return false;
   Pool pool;
   if constexpr (!Archive::kReading) pool = *state.pool_;
-  if (!(a(state.sequence_) && a(state.num_answers_) &&
-        a(state.leases_granted_) && a(state.next_estimate_) &&
-        allot::Walk(a, pool) && WalkStart(a, state.newcomer_prior_))) {
+  if (!(a(state.sequence_) && a(state.latest_unix_micros_) &&
+        a(state.num_answers_) && a(state.leases_granted_) &&
+        a(state.next_estimate_) && allot::Walk(a, pool) &&
+        WalkStart(a, state.newcomer_prior_))) {
     return false;
   }
   if constexpr (Archive::kReading) {
@@ -302,7 +328,8 @@ bool CheckpointAccess::Walk(Archive& a, PoolState& state) {
     state.pool_ = std::make_shared<const Pool>(std::move(pool));
   }
   if (!(WalkLabelers(a, state) && WalkTasks(a, state) &&
-        WalkInputs(a, state.inputs_) && WalkModel(a, state.model_))) {
+        WalkRequests(a, state.requests_) && WalkInputs(a, state.inputs_) &&
+        WalkModel(a, state.model_))) {
     return false;
   }
   return a(magic) && magic == kMagic;
@@ -313,7 +340,6 @@ void CheckpointAccess::Restore(PoolState& state) {
   for (const auto& [id, task] : state.tasks_) {
     for (const OpenLease& lease : task->leases) {
       state.leases_[lease.id] = task.get();
-      state.expiries_.insert({lease.expires_unix_micros, lease.id});
       state.loads_->Add(lease.labeler, 1);
     }
   }

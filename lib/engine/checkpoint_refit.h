@@ -81,9 +81,19 @@ bool WalkPart(A& a, LabelModel& model) {
         WalkPart(a, model.calibration))) {
     return false;
   }
+  std::vector<float> channels = model.channels.table();
+  if (!Plain(a, channels)) return false;
   const auto k = static_cast<size_t>(model.num_classes);
   const size_t slots = model.knowing.size();
   const size_t cells = model.has_matrices ? k * k : 0;
+  if constexpr (A::kReading) {
+    if (!channels.empty()) {
+      if (model.num_classes < 2 || channels.size() != (slots + 1) * k * k) {
+        return false;
+      }
+      model.channels = AnswerChannels(model.num_classes, std::move(channels));
+    }
+  }
   return model.num_classes >= 2 && model.class_prior.size() == k &&
          model.accuracy.size() == slots && model.habit.size() == slots * k &&
          model.matrix.size() == slots * cells && model.mean_habit.size() == k &&

@@ -9,7 +9,16 @@
 //          path and value; kFailedPrecondition for a change that the pool's
 //          history forbids; kResourceExhausted, kUnavailable and
 //          kFailedPrecondition from the store pass through, and then nothing
-//          was changed.
+//          was changed. kInvalidArgument "request_id: was used before ..." for
+//          an id that belongs to another request.
+// Replicas Several engines, in as many processes, may use a store that is
+//          shared(). Each decides on its own fold of the log, and the store
+//          takes a decision only while that fold is up to date; else the engine
+//          catches up and decides again, within the call. kUnavailable then
+//          leaves open whether something was changed: a retry, with the same
+//          request id where that matters, finds out.
+// Retries  A method that changes something takes a Request (request.h), null
+//          for none.
 #ifndef ALLOT_LIB_ENGINE_ENGINE_H_
 #define ALLOT_LIB_ENGINE_ENGINE_H_
 
@@ -25,6 +34,7 @@
 #include "absl/strings/string_view.h"
 #include "lib/base/clock.h"
 #include "lib/engine/calls.h"
+#include "lib/engine/request.h"
 #include "lib/store/store.h"
 
 namespace allot {
@@ -33,10 +43,22 @@ struct EngineOptions {
   // Answers between two checkpoints of a pool; a restart replays at most about
   // this many.
   int64_t checkpoint_answers = 200'000;
+  // The same for events of any kind: leases come and go without answers.
+  int64_t checkpoint_events = 200'000;
   // Threads that one large plan may use.
   int solver_threads = 1;
   // Threads that one re-fit may use.
   int refit_threads = 1;
+};
+
+// How one of several replicas stands to the log they share. All 0 where the
+// store is not shared.
+struct ReplicaStats {
+  int64_t lag_events = 0;    // in the log and not here, when last looked
+  int64_t folded = 0;        // events of others, so far
+  int64_t conflicts = 0;     // decisions that another replica was faster than
+  int64_t lost = 0;          // events that were in the log and are not any more
+  int64_t looked_nanos = 0;  // Clock::MonotonicNanos() of the last good look
 };
 
 // How the state came back at start.
@@ -61,7 +83,15 @@ class Engine {
 
   const Recovery& recovery() const;
 
-  absl::StatusOr<PoolChange> UpsertPool(Pool pool);
+  // The first response of a request, if the pool remembers it: what a retry
+  // should be answered before anything else is looked at. Unknown pools
+  // remember nothing.
+  absl::StatusOr<std::optional<Replay>> FindReplay(absl::string_view pool,
+                                                   absl::string_view id,
+                                                   uint64_t fingerprint) const;
+
+  absl::StatusOr<PoolChange> UpsertPool(Pool pool,
+                                        Request<PoolChange>* request = nullptr);
   // The configuration alone: cheap, for resolving names.
   absl::StatusOr<std::shared_ptr<const Pool>> FindPool(
       absl::string_view pool) const;
@@ -70,7 +100,8 @@ class Engine {
   std::vector<PoolInfo> ListPools() const;
 
   absl::StatusOr<LabelerChange> UpsertLabelers(
-      absl::string_view pool, std::vector<LabelerUpdate> labelers);
+      absl::string_view pool, std::vector<LabelerUpdate> labelers,
+      Request<LabelerChange>* request = nullptr);
   absl::StatusOr<LabelerInfo> GetLabeler(absl::string_view pool,
                                          absl::string_view labeler) const;
   // Labelers from roster row `first_row` on, at most `limit`.
@@ -78,23 +109,29 @@ class Engine {
                                            int64_t first_row,
                                            int32_t limit) const;
   absl::StatusOr<LabelerDeletion> DeleteLabelers(
-      absl::string_view pool, std::vector<std::string> labelers);
+      absl::string_view pool, std::vector<std::string> labelers,
+      Request<LabelerDeletion>* request = nullptr);
 
   // The specification that the pool remembers of a task, nullopt if it knows
   // none of that id: what the labels of an answer mean depends on it.
   absl::StatusOr<std::optional<Task>> FindTask(absl::string_view pool,
                                                absl::string_view task) const;
 
-  absl::StatusOr<AnswerReceipt> ReportAnswers(AnswerReport report);
+  absl::StatusOr<AnswerReceipt> ReportAnswers(
+      AnswerReport report, Request<AnswerReceipt>* request = nullptr);
 
-  absl::StatusOr<Plan> Allocate(const AllocateCall& call);
+  // A plan that claims nothing changes nothing: `request` is then not used.
+  absl::StatusOr<Plan> Allocate(const AllocateCall& call,
+                                Request<Plan>* request = nullptr);
 
   absl::StatusOr<std::vector<LeaseResult>> RenewLeases(
       absl::string_view pool, std::span<const std::string> leases,
-      int64_t lease_micros);
+      int64_t lease_micros,
+      Request<std::vector<LeaseResult>>* request = nullptr);
   absl::StatusOr<std::vector<LeaseResult>> ReleaseLeases(
       absl::string_view pool, std::span<const std::string> leases,
-      ReleaseReason reason);
+      ReleaseReason reason,
+      Request<std::vector<LeaseResult>>* request = nullptr);
   // Ends every lease whose time is over; returns how many. Called every second
   // by the server.
   absl::StatusOr<int64_t> ExpireLeases();
@@ -113,12 +150,21 @@ class Engine {
   // fitted. Called over and over by a thread of the server.
   absl::StatusOr<int64_t> RefitDue();
 
+  // In a shared store: folds what other replicas appended, to all pools or to
+  // one, and finds their new pools. Called over and over by a thread of the
+  // server; calls that change something do it by themselves where they must.
+  // kDataLoss: the store lost events it had acknowledged; what it has left was
+  // folded anew, if there is anything.
+  absl::Status CatchUp();
+  absl::Status CatchUp(absl::string_view pool);
+  ReplicaStats replica_stats() const;
+
   // Writes a checkpoint of each pool that moved on since its last one: at
   // shutdown, so that the next start has nothing to replay. A pool's changes
   // wait meanwhile, its readers do not.
   absl::Status SaveCheckpoints();
-  // The same for pools that learned EngineOptions::checkpoint_answers since
-  // then. Called every second by the server.
+  // The same for pools that learned EngineOptions::checkpoint_answers, or
+  // folded checkpoint_events, since then. Called every second by the server.
   absl::Status SaveDueCheckpoints();
 
  private:

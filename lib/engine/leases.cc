@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leases: claims that end by an answer, by release or by time. Exactly k:
 // claims of one pool are decided one after another, on a state that nobody else
-// moves.
+// moves, or the store refuses them (store.h).
+//
+// A lease lasts for as long as it was granted for, from the moment a replica
+// folds it, on that replica's steady clock: wall clocks, which jump and differ,
+// are never compared. The first replica to see it end says so in the log.
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
@@ -13,12 +16,13 @@
 
 namespace allot {
 
-int64_t Engine::Impl::CollectExpired(const PoolEntry& entry, int64_t now,
+int64_t Engine::Impl::CollectExpired(const PoolEntry& entry,
                                      std::vector<EventBody>& bodies) const {
+  const int64_t here = HereMicros();
   LeasesEnded expired;
   expired.reason = ReleaseReason::kExpired;
-  for (const auto& [expires, id] : entry.state.expiries()) {
-    if (expires > now) break;
+  for (const auto& [ends, id] : entry.state.expiries()) {
+    if (ends > here) break;
     expired.ids.push_back(id);
   }
   const auto count = static_cast<int64_t>(expired.ids.size());
@@ -27,103 +31,106 @@ int64_t Engine::Impl::CollectExpired(const PoolEntry& entry, int64_t now,
 }
 
 absl::StatusOr<int64_t> Engine::Impl::ExpireLeases(PoolEntry& entry) {
-  const MutexLock lock(entry.writer);
-  const int64_t now = NowMicros();
-  std::vector<EventBody> bodies;
-  const int64_t ended = CollectExpired(entry, now, bodies);
-  ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), now));
-  return ended;
+  // Every replica does; the log takes it from one.
+  return Change(entry, [&]() -> absl::StatusOr<int64_t> {
+    std::vector<EventBody> bodies;
+    const int64_t ended = CollectExpired(entry, bodies);
+    ALLOT_RETURN_IF_ERROR(
+        entry.Commit(store_, std::move(bodies), NowMicros(), HereMicros()));
+    return ended;
+  });
 }
 
-absl::StatusOr<std::vector<std::optional<Lease>>> Engine::Impl::Claim(
-    PoolEntry& entry, const AllocateCall& call, const Draft& draft) {
-  const MutexLock lock(entry.writer);
-  const int64_t now = NowMicros();
-  {
-    std::vector<EventBody> expired;
-    CollectExpired(entry, now, expired);
-    ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(expired), now));
-  }
+absl::Status Engine::Impl::Expire(PoolEntry& entry, int64_t now) {
+  std::vector<EventBody> expired;
+  CollectExpired(entry, expired);
+  return entry.Commit(store_, std::move(expired), now, HereMicros());
+}
+
+std::vector<std::optional<Lease>> Engine::Impl::Claim(
+    const PoolEntry& entry, const AllocateCall& call, const Draft& draft,
+    int64_t now, PendingClaims& pending) const {
   const std::shared_ptr<const PoolView> view = entry.View();
+  const Roster& roster = *view->roster;
   const PoolState& state = entry.state;
-  absl::flat_hash_map<int32_t, int32_t> claimed_of_labeler, claimed_of_task;
-  absl::flat_hash_set<int32_t> recorded;
   std::vector<std::optional<Lease>> claims(draft.rows.size());
-  TasksRecorded tasks;
-  LeasesGranted granted;
   for (size_t i = 0; i < draft.rows.size(); ++i) {
     const auto [t, row] = draft.rows[i];
     const Task& task = call.tasks[t];
-    const Roster& roster = *view->roster;
-    int32_t& of_labeler = claimed_of_labeler[row];
-    int32_t& of_task = claimed_of_task[t];
+    int32_t& of_labeler = pending.of_labeler[row];
+    std::vector<int32_t>& of_task = pending.of_task[task.id];
     const TaskRecord* record = state.FindTask(task.id);
-    const auto held = record == nullptr
-                          ? 0
-                          : static_cast<int32_t>(record->answers.size() +
-                                                 record->leases.size());
+    const size_t held =
+        of_task.size() + (record == nullptr
+                              ? 0
+                              : record->answers.size() + record->leases.size());
     const bool won = roster.live(row) &&
                      state.loads().Get(row) + of_labeler <
                          roster.block_of(row).capacity[Roster::lane(row)] &&
-                     held + of_task < task.redundancy &&
+                     held < static_cast<size_t>(task.redundancy) &&
+                     std::ranges::find(of_task, row) == of_task.end() &&
                      (record == nullptr || !record->Involves(row));
     if (!won) continue;
-    ++of_labeler;
-    ++of_task;
-    if (record == nullptr && recorded.insert(t).second) {
-      tasks.tasks.push_back(task);
+    if (record == nullptr && of_task.empty()) {
+      pending.tasks.tasks.push_back(task);
     }
-    const int64_t number =
-        state.leases_granted() + static_cast<int64_t>(granted.leases.size());
-    claims[i] = Lease{absl::StrCat("L", number + 1), task.id,
+    ++of_labeler;
+    of_task.push_back(row);
+    const int64_t number = state.leases_granted() + 1 +
+                           static_cast<int64_t>(pending.granted.leases.size());
+    claims[i] = Lease{absl::StrCat("L", number), task.id,
                       roster.profile(row).id, now + *call.lease_micros};
-    granted.leases.push_back(*claims[i]);
+    pending.granted.leases.push_back(*claims[i]);
   }
-  std::vector<EventBody> bodies;
-  if (!tasks.tasks.empty()) bodies.push_back(std::move(tasks));
-  if (!granted.leases.empty()) bodies.push_back(std::move(granted));
-  ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), now));
   return claims;
 }
 
 absl::StatusOr<std::vector<LeaseResult>> Engine::Impl::RenewLeases(
-    PoolEntry& entry, std::span<const std::string> ids, int64_t lease_micros) {
-  const MutexLock lock(entry.writer);
-  const int64_t now = NowMicros();
-  std::vector<EventBody> bodies;
-  CollectExpired(entry, now, bodies);
-  ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), now));
-  LeasesRenewed renewed;
-  renewed.expires_unix_micros = now + lease_micros;
-  std::vector<LeaseResult> results;
-  for (const std::string& id : ids) {
-    const bool open = entry.state.FindLease(id) != nullptr;
-    results.push_back({open, open ? renewed.expires_unix_micros : 0});
-    if (open) renewed.ids.push_back(id);
-  }
-  bodies.clear();
-  if (!renewed.ids.empty()) bodies.push_back(std::move(renewed));
-  ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), now));
-  return results;
+    PoolEntry& entry, std::span<const std::string> ids, int64_t lease_micros,
+    Request<std::vector<LeaseResult>>* request) {
+  return Change(entry, [&]() -> absl::StatusOr<std::vector<LeaseResult>> {
+    std::vector<LeaseResult> results;
+    ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+    if (replay) return results;
+    const int64_t now = NowMicros();
+    ALLOT_RETURN_IF_ERROR(Expire(entry, now));
+    LeasesRenewed renewed;
+    renewed.expires_unix_micros = now + lease_micros;
+    for (const std::string& id : ids) {
+      const bool open = entry.state.FindLease(id) != nullptr;
+      results.push_back({open, open ? renewed.expires_unix_micros : 0});
+      if (open) renewed.ids.push_back(id);
+    }
+    std::vector<EventBody> bodies;
+    if (!renewed.ids.empty()) bodies.push_back(std::move(renewed));
+    ALLOT_RETURN_IF_ERROR(
+        Commit(entry, std::move(bodies), now, results, request));
+    return results;
+  });
 }
 
 absl::StatusOr<std::vector<LeaseResult>> Engine::Impl::ReleaseLeases(
-    PoolEntry& entry, std::span<const std::string> ids, ReleaseReason reason) {
-  const MutexLock lock(entry.writer);
-  LeasesEnded ended;
-  ended.reason = reason;
-  std::vector<LeaseResult> results;
-  absl::flat_hash_set<std::string> seen;
-  for (const std::string& id : ids) {
-    const bool open =
-        entry.state.FindLease(id) != nullptr && seen.insert(id).second;
-    results.push_back({open, 0});
-    if (open) ended.ids.push_back(id);
-  }
-  std::vector<EventBody> bodies;
-  if (!ended.ids.empty()) bodies.push_back(std::move(ended));
-  ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), NowMicros()));
-  return results;
+    PoolEntry& entry, std::span<const std::string> ids, ReleaseReason reason,
+    Request<std::vector<LeaseResult>>* request) {
+  return Change(entry, [&]() -> absl::StatusOr<std::vector<LeaseResult>> {
+    std::vector<LeaseResult> results;
+    ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+    if (replay) return results;
+    LeasesEnded ended;
+    ended.reason = reason;
+    absl::flat_hash_set<std::string> seen;
+    for (const std::string& id : ids) {
+      const bool open =
+          entry.state.FindLease(id) != nullptr && seen.insert(id).second;
+      results.push_back({open, 0});
+      if (open) ended.ids.push_back(id);
+    }
+    std::vector<EventBody> bodies;
+    if (!ended.ids.empty()) bodies.push_back(std::move(ended));
+    ALLOT_RETURN_IF_ERROR(
+        Commit(entry, std::move(bodies), NowMicros(), results, request));
+    return results;
+  });
 }
 
 }  // namespace allot

@@ -43,6 +43,8 @@ class Planner {
   void FindLoads();
   // Tasks that the column's labeler can take now.
   int32_t CapacityOf(int32_t column) const;
+  // Of the labeler at `row`, with those that this call took elsewhere.
+  int32_t OpenLeases(int32_t row) const;
   void FindPenalty();
   absl::StatusOr<Solution> Solve(double multiplier);
   absl::StatusOr<Solution> SolveWithinBudget();
@@ -81,8 +83,14 @@ int32_t Planner::CapacityOf(int32_t column) const {
   const bool usable = ((block.live >> lane) & 1) != 0 &&
                       (input_.allowed.empty() || input_.allowed[row]);
   if (!usable) return 0;
-  const int32_t room = block.capacity[lane] - input_.loads.Get(row);
-  return std::clamp(room, 0, share_);
+  return std::clamp(block.capacity[lane] - OpenLeases(row), 0, share_);
+}
+
+int32_t Planner::OpenLeases(int32_t row) const {
+  const int32_t open = input_.loads.Get(row);
+  if (input_.taken == nullptr) return open;
+  const auto taken = input_.taken->find(row);
+  return taken == input_.taken->end() ? open : open + taken->second;
 }
 
 void Planner::FindLoads() {
@@ -96,8 +104,8 @@ void Planner::FindLoads() {
   for (int32_t row = 0; row < roster.num_rows(); ++row) {
     const int32_t capacity = roster.block_of(row).capacity[Roster::lane(row)];
     if (capacity > 0) {
-      loads_[row] = static_cast<float>(input_.loads.Get(row)) /
-                    static_cast<float>(capacity);
+      loads_[row] =
+          static_cast<float>(OpenLeases(row)) / static_cast<float>(capacity);
     }
   }
   // The scorers must see the loads that were just found.

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "lib/base/clock.h"
 #include "lib/engine/calls.h"
@@ -25,6 +26,9 @@ struct PlanInput {
   std::span<const char> allowed;  // [rows], or empty: everybody
   const Clock& clock;
   int threads = 1;
+  // By row, slots taken that are in `loads` no more than in the log yet; or
+  // null.
+  const absl::flat_hash_map<int32_t, int32_t>* taken = nullptr;
 };
 
 // A planned pair by row, so that claims need no look-up.

@@ -32,17 +32,21 @@ struct PoolView {
 struct PoolEntry {
   std::string id;
   // Held by a change from its decision to its fold, the append to the store in
-  // between: decisions are made on a state that nobody else moves.
+  // between: decisions are made on a state that nobody else in this process
+  // moves. Where other processes append to the log, too, the store refuses what
+  // was decided on a state that they have moved on from.
   Mutex writer;
   // Guards `state` itself: exclusive while events are folded (microseconds),
   // shared by readers of tasks and leases. A writer reads without it.
   mutable std::shared_mutex state_mutex;
   PoolState state;
+  int64_t reloads = 0;  // how often the state was folded anew; guarded as it is
   Published<PoolView> view;
   int64_t checkpoint_sequence = 0;  // of the last checkpoint saved
   int64_t checkpoint_answers = 0;   // answers folded into it
-  Mutex refit;                      // one fit of the pool at a time
-  RefitReport last_refit;           // guarded as state is
+  int64_t events_since_checkpoint = 0;
+  Mutex refit;             // one fit of the pool at a time
+  RefitReport last_refit;  // guarded as state is
 
   std::shared_ptr<const PoolView> View() const { return view.Get(); }
 
@@ -53,25 +57,45 @@ struct PoolEntry {
                  state.shared_newcomer_prior()}));
   }
 
+  // Requires writer, and that all up to `sequence` is folded.
+  void CheckpointSaved(int64_t sequence) {
+    checkpoint_sequence = sequence;
+    checkpoint_answers = state.num_answers();
+    events_since_checkpoint = state.sequence() > sequence ? 1 : 0;
+  }
+
   // Appends the events, then folds them. Requires writer. After an error
-  // nothing has changed.
+  // nothing has changed here, and kAborted says that the state is behind the
+  // log: what was decided on it must be decided again. `here_micros` is as in
+  // PoolState::Apply().
   absl::Status Commit(Store& store, std::vector<EventBody> bodies,
-                      int64_t now_micros) {
+                      int64_t now_micros, int64_t here_micros) {
     if (bodies.empty()) return absl::OkStatus();
     std::vector<Event> events;
     events.reserve(bodies.size());
     for (EventBody& body : bodies) {
       events.push_back({id, now_micros, std::move(body)});
     }
-    const absl::StatusOr<int64_t> last = store.Append(events);
+    const absl::StatusOr<int64_t> last =
+        store.Append(id, state.sequence(), events);
     if (!last.ok()) return last.status();
     {
       const std::unique_lock<std::shared_mutex> lock(state_mutex);
       int64_t sequence = *last - static_cast<int64_t>(events.size());
-      for (const Event& event : events) state.Apply(++sequence, event);
+      for (const Event& event : events) {
+        state.Apply(++sequence, event, here_micros);
+      }
       Publish();
     }
+    events_since_checkpoint += static_cast<int64_t>(events.size());
     return absl::OkStatus();
+  }
+
+  // kAborted if the state is behind the log, for decisions that change nothing.
+  // A log that nobody else appends to needs no look. Requires writer.
+  absl::Status CheckUpToDate(Store& store) const {
+    if (!store.shared()) return absl::OkStatus();
+    return store.Append(id, state.sequence(), {}).status();
   }
 };
 

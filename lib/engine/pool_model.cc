@@ -2,6 +2,7 @@
 #include "lib/engine/pool_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 #include <utility>
 
@@ -86,6 +87,23 @@ absl::StatusOr<SpaceModel> FitSpace(const RefitCut& cut, SpaceAnswers given,
 }
 
 }  // namespace
+
+bool SpaceModel::Describes(const Task& task) const {
+  // Closer than this it is the same but for rounding.
+  constexpr double kSame = 1e-3;
+  if (model.channels.empty()) return false;
+  if (std::abs(task.difficulty - difficulty) > kSame) return false;
+  size_t next = 0;
+  for (size_t d = 0; d < loading.size(); ++d) {
+    double weight = 0;
+    if (next < task.loading.size() &&
+        task.loading[next].skill == static_cast<int32_t>(d)) {
+      weight = task.loading[next++].weight;
+    }
+    if (std::abs(weight - loading[d]) > kSame) return false;
+  }
+  return next == task.loading.size();
+}
 
 const SpaceModel* PoolModel::Find(absl::string_view label_set,
                                   int32_t num_classes) const {

@@ -30,6 +30,10 @@ struct SpaceModel {
   double ece_before = 0;     // on them, of the model; see label_model_fit.h
   double ece_after = 0;      // with the map
 
+  // Whether the task asks for what the fitted tasks asked for in the mean:
+  // then its channels say what to expect of an answer to it.
+  bool Describes(const Task& task) const;
+
   int32_t SlotOf(int32_t row) const {
     const auto at = static_cast<size_t>(row);
     return at < slot_of_row.size() ? slot_of_row[at] : kNoSlot;

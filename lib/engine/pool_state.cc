@@ -36,9 +36,30 @@ SkillBelief GetSkill(const RosterBlock& block, int lane, size_t skill) {
 
 }  // namespace
 
-void PoolState::Apply(int64_t sequence, const Event& event) {
+void PoolState::Apply(int64_t sequence, const Event& event,
+                      int64_t here_micros) {
   sequence_ = sequence;
+  latest_unix_micros_ = std::max(latest_unix_micros_, event.unix_micros);
+  here_micros_ = here_micros;
   std::visit([&](const auto& body) { Fold(event, body); }, event.body);
+}
+
+void PoolState::RestartLeases(int64_t unix_micros, int64_t here_micros) {
+  const int64_t now = std::max(unix_micros, latest_unix_micros_);
+  expiries_.clear();
+  for (const auto& [id, task] : leases_) {
+    for (OpenLease& lease : task->leases) {
+      if (lease.id != id) continue;
+      SetEnd(lease, here_micros +
+                        std::max<int64_t>(0, lease.expires_unix_micros - now));
+    }
+  }
+}
+
+void PoolState::SetEnd(OpenLease& lease, int64_t ends_here_micros) {
+  expiries_.erase({lease.ends_here_micros, lease.id});
+  lease.ends_here_micros = ends_here_micros;
+  expiries_.insert({ends_here_micros, lease.id});
 }
 
 std::shared_ptr<const Roster> PoolState::Publish() {
@@ -254,30 +275,31 @@ void PoolState::Observe(const Event& event, const Task& task,
 void PoolState::CloseLease(TaskRecord& task, size_t at) {
   const OpenLease& lease = task.leases[at];
   loads_->Add(lease.labeler, -1);
-  expiries_.erase({lease.expires_unix_micros, lease.id});
+  expiries_.erase({lease.ends_here_micros, lease.id});
   leases_.erase(lease.id);
   task.leases.erase(task.leases.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
-void PoolState::Fold(const Event&, const LeasesGranted& body) {
+void PoolState::Fold(const Event& event, const LeasesGranted& body) {
   for (const Lease& lease : body.leases) {
     TaskRecord& task = *tasks_.find(lease.task)->second;
     const int32_t row = *editor_.Find(lease.labeler);
-    task.leases.push_back({lease.id, row, lease.expires_unix_micros});
+    task.leases.push_back({lease.id, row, lease.expires_unix_micros, 0});
     leases_[lease.id] = &task;
-    expiries_.insert({lease.expires_unix_micros, lease.id});
+    SetEnd(task.leases.back(),
+           here_micros_ + lease.expires_unix_micros - event.unix_micros);
     loads_->Add(row, 1);
     ++leases_granted_;
   }
 }
 
-void PoolState::Fold(const Event&, const LeasesRenewed& body) {
+void PoolState::Fold(const Event& event, const LeasesRenewed& body) {
   for (const std::string& id : body.ids) {
     for (OpenLease& lease : leases_.find(id)->second->leases) {
       if (lease.id != id) continue;
-      expiries_.erase({lease.expires_unix_micros, id});
       lease.expires_unix_micros = body.expires_unix_micros;
-      expiries_.insert({lease.expires_unix_micros, id});
+      SetEnd(lease,
+             here_micros_ + body.expires_unix_micros - event.unix_micros);
     }
   }
 }
@@ -294,6 +316,10 @@ void PoolState::Fold(const Event&, const LeasesEnded& body) {
       break;
     }
   }
+}
+
+void PoolState::Fold(const Event& event, const RequestAnswered& body) {
+  requests_.Add(sequence_, event.unix_micros, body);
 }
 
 }  // namespace allot

@@ -19,6 +19,7 @@
 #include "lib/engine/load_table.h"
 #include "lib/engine/pool_model.h"
 #include "lib/engine/refit_inputs.h"
+#include "lib/engine/request_table.h"
 #include "lib/engine/task_table.h"
 #include "lib/roster/pool.h"
 #include "lib/roster/roster.h"
@@ -32,8 +33,13 @@ class PoolState {
   PoolState() : editor_(Roster()) {}
 
   // Folds one event. The writer has checked it against this state: labelers
-  // and leases that it names exist, pairs are new.
-  void Apply(int64_t sequence, const Event& event);
+  // and leases that it names exist, pairs are new. `here_micros` is now on this
+  // process's steady clock: leases last from here on for as long as they were
+  // granted for, whatever anybody's wall clock says.
+  void Apply(int64_t sequence, const Event& event, int64_t here_micros);
+  // After a restart: leases last for what was left of them at `unix_micros`, or
+  // at the log's latest event if that is later.
+  void RestartLeases(int64_t unix_micros, int64_t here_micros);
 
   const std::shared_ptr<const Pool>& pool() const { return pool_; }
   // Of the last event folded.
@@ -46,6 +52,8 @@ class PoolState {
   // The task a lease is on, or null if there is no such open lease.
   const TaskRecord* FindLease(absl::string_view id) const;
   const LoadTable& loads() const { return *loads_; }
+  // For readers who outlast the state.
+  std::shared_ptr<const LoadTable> shared_loads() const { return loads_; }
   // Null while the pool has no fitted model. Not folded: it follows from the
   // last cut of refit_inputs(), and is set when it has been fitted.
   const std::shared_ptr<const PoolModel>& model() const { return model_; }
@@ -57,12 +65,13 @@ class PoolState {
   const TaskRecord& TaskAt(int32_t ordinal) const {
     return *task_order_[static_cast<size_t>(ordinal)];
   }
+  const RequestTable& requests() const { return requests_; }
   const RefitInputs& refit_inputs() const { return inputs_; }
   int64_t num_answers() const { return num_answers_; }
   int64_t num_leases() const { return static_cast<int64_t>(leases_.size()); }
   // Number of leases ever granted: names the next one, and fences it.
   int64_t leases_granted() const { return leases_granted_; }
-  // Open leases by time of expiry.
+  // Open leases by OpenLease::ends_here_micros.
   const std::set<std::pair<int64_t, std::string>>& expiries() const {
     return expiries_;
   }
@@ -87,6 +96,7 @@ class PoolState {
   void Fold(const Event& event, const LeasesGranted& body);
   void Fold(const Event& event, const LeasesRenewed& body);
   void Fold(const Event& event, const LeasesEnded& body);
+  void Fold(const Event& event, const RequestAnswered& body);
 
   void UpsertLabeler(const LabelerUpdate& update);
   void CloseLease(TaskRecord& task, size_t at);
@@ -96,7 +106,11 @@ class PoolState {
   // Empirical Bayes over all labelers who have answered. O(labelers * D).
   void EstimatePrior();
 
+  void SetEnd(OpenLease& lease, int64_t ends_here_micros);
+
   int64_t sequence_ = 0;
+  int64_t latest_unix_micros_ = 0;  // of the events folded
+  int64_t here_micros_ = 0;         // while one is folded
   std::shared_ptr<const Pool> pool_;
   std::shared_ptr<const Roster> published_ = std::make_shared<const Roster>();
   bool changed_ = false;
@@ -105,12 +119,13 @@ class PoolState {
   std::vector<TaskRecord*> task_order_;  // by ordinal
   absl::flat_hash_map<std::string, TaskRecord*> leases_;
   std::set<std::pair<int64_t, std::string>> expiries_;
-  std::unique_ptr<LoadTable> loads_ = std::make_unique<LoadTable>();
+  std::shared_ptr<LoadTable> loads_ = std::make_shared<LoadTable>();
   std::shared_ptr<const std::vector<SkillBelief>> newcomer_prior_;
   int64_t next_estimate_ = 0;  // at this many answers
   int64_t num_answers_ = 0;
   int64_t leases_granted_ = 0;
   Learner learner_;
+  RequestTable requests_;
   RefitInputs inputs_;
   std::shared_ptr<const PoolModel> model_;
 };

@@ -73,9 +73,11 @@ RefitReport Engine::Impl::DescribeRefit(const PoolEntry& entry) const {
 absl::StatusOr<bool> Engine::Impl::Refit(PoolEntry& entry) {
   const MutexLock one_at_a_time(entry.refit);
   std::shared_ptr<const RefitCut> cut;
+  int64_t reloads = 0;
   {
     const std::shared_lock<std::shared_mutex> lock(entry.state_mutex);
     cut = entry.state.refit_inputs().pending();
+    reloads = entry.reloads;
   }
   if (cut == nullptr) return false;
   const int64_t start = clock_.MonotonicNanos();
@@ -86,6 +88,8 @@ absl::StatusOr<bool> Engine::Impl::Refit(PoolEntry& entry) {
   report.seconds = static_cast<double>(clock_.MonotonicNanos() - start) / 1e9;
   {
     const std::shared_lock<std::shared_mutex> lock(entry.state_mutex);
+    // Rows and tasks of the cut are not those of a state folded anew.
+    if (entry.reloads != reloads) return false;
     const std::shared_ptr<const PoolView> before = entry.View();
     PoolView after = *before;
     after.model = model;
@@ -93,6 +97,7 @@ absl::StatusOr<bool> Engine::Impl::Refit(PoolEntry& entry) {
   }
   const MutexLock writer(entry.writer);
   const std::unique_lock<std::shared_mutex> lock(entry.state_mutex);
+  if (entry.reloads != reloads) return false;
   entry.state.SetModel(model);
   entry.last_refit = report;
   entry.Publish();

@@ -36,9 +36,16 @@ bool HoldsLease(const TaskRecord* task, int32_t labeler) {
 
 }  // namespace
 
-absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(PoolEntry& entry,
-                                                          AnswerReport report) {
-  const MutexLock lock(entry.writer);
+absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(
+    PoolEntry& entry, AnswerReport report, Request<AnswerReceipt>* request) {
+  return Change(entry, [&] { return DecideAnswers(entry, report, request); });
+}
+
+absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
+    PoolEntry& entry, AnswerReport& report, Request<AnswerReceipt>* request) {
+  AnswerReceipt receipt;
+  ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
+  if (replay) return receipt;
   const int64_t now = NowMicros();
   const Pool& pool = *entry.state.pool();
   const std::shared_ptr<const PoolView> view = entry.View();
@@ -48,6 +55,7 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(PoolEntry& entry,
   absl::flat_hash_map<std::string, const Task*> given;
   std::deque<Task> defaults;  // does not move what `given` points to
   TasksRecorded tasks;
+  bool new_roster = false;
   for (const Task& task : report.tasks) {
     const TaskRecord* record = entry.state.FindTask(task.id);
     given[task.id] = record == nullptr ? &task : &record->spec;
@@ -58,10 +66,10 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(PoolEntry& entry,
           "tasks: gold_label of task \"", task.id, "\" must be in [0, ",
           record->spec.num_classes, "), got ", *task.gold_label));
     }
+    new_roster = new_roster || late_gold;
     if (record == nullptr || late_gold) tasks.tasks.push_back(task);
   }
 
-  AnswerReceipt receipt;
   AnswersRecorded recorded;
   absl::flat_hash_map<std::pair<std::string, int32_t>, int32_t> fresh;
   for (size_t i = 0; i < report.answers.size(); ++i) {
@@ -100,14 +108,23 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::ReportAnswers(PoolEntry& entry,
     const bool late = named_lease && !HoldsLease(record, *labeler);
     receipt.outcomes.push_back(late ? AnswerOutcome::kRecordedLate
                                     : AnswerOutcome::kRecorded);
-    if (answer.answered_unix_micros == 0) answer.answered_unix_micros = now;
-    recorded.answers.push_back(std::move(answer));
+    // Decided again if another replica is faster: the report must stay.
+    if (store_.shared()) {
+      recorded.answers.push_back(answer);
+    } else {
+      recorded.answers.push_back(std::move(answer));
+    }
+    int64_t& answered = recorded.answers.back().answered_unix_micros;
+    if (answered == 0) answered = now;
   }
 
+  new_roster = new_roster || !recorded.answers.empty();
+  receipt.roster_version = new_roster ? 0 : view->roster->version();
   std::vector<EventBody> bodies;
   if (!tasks.tasks.empty()) bodies.push_back(std::move(tasks));
   if (!recorded.answers.empty()) bodies.push_back(std::move(recorded));
-  ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), now));
+  ALLOT_RETURN_IF_ERROR(
+      Commit(entry, std::move(bodies), now, receipt, request));
   receipt.roster_version = entry.View()->roster->version();
   return receipt;
 }

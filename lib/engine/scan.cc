@@ -22,7 +22,16 @@ BatchScan::BatchScan(const Roster& roster, std::span<const BatchTask> tasks,
                      std::span<const float> loads,
                      std::span<const char> allowed, double extra_cost,
                      int64_t seed)
-    : roster_(&roster), tasks_(tasks), loads_(loads), allowed_(allowed) {
+    : roster_(&roster),
+      tasks_(tasks),
+      loads_(loads),
+      allowed_(allowed),
+      quality_(weights.quality),
+      explore_(weights.explore),
+      least_accuracy_(weights.min_expected_accuracy) {
+  // Where a model says how accurate an answer is, the skills do not forbid it.
+  ObjectiveWeights of_models = weights;
+  of_models.min_expected_accuracy = 0;
   if (roster.num_rows() > 0) {
     shift_ = static_cast<int32_t>(static_cast<uint64_t>(seed) %
                                   static_cast<uint64_t>(roster.num_rows()));
@@ -38,7 +47,8 @@ BatchScan::BatchScan(const Roster& roster, std::span<const BatchTask> tasks,
                           .base_seconds = static_cast<float>(task.base_seconds),
                           .value = static_cast<float>(task.value),
                           .posterior = batch_task.posterior};
-    scorers_.emplace_back(terms, weights, extra_cost);
+    scorers_.emplace_back(
+        terms, batch_task.model != nullptr ? of_models : weights, extra_cost);
   }
 }
 
@@ -76,11 +86,104 @@ bool BatchScan::Eligible(const BatchTask& task, const RosterBlock& block,
   if ((task.qualification_filter & ~block.qualification_filter[lane]) != 0) {
     return false;
   }
+  // Profiles lie far apart in memory: look only where something is asked for.
+  if (task.task->required_qualifications.empty()) return true;
   const std::vector<std::string>& has = block.profile[lane]->qualifications;
   return std::ranges::all_of(
       task.task->required_qualifications, [&](const std::string& wanted) {
         return std::binary_search(has.begin(), has.end(), wanted);
       });
+}
+
+int32_t BatchScan::ChannelOf(const SpaceModel& model, int64_t b,
+                             int lane) const {
+  const int32_t slot = model.SlotOf(static_cast<int32_t>(b * kLanes64 + lane));
+  // The last channel is the mean labeler's.
+  return slot != kNoSlot ? slot : model.model.channels.size() - 1;
+}
+
+int BatchScan::Survivors(int task, int64_t b, const BlockLogits& logits,
+                         float bar, uint8_t* lanes) const {
+  const BatchTask& batch_task = tasks_[task];
+  // A skill bit is at most 0.73 (response.h).
+  const double worth = batch_task.task->value * quality_;
+  const double extra = 0.74 * explore_ + 1e-5 * (1 + std::abs(bar));
+  int count = 0;
+  for (int lane = 0; lane < kLanes64; ++lane) {
+    if (logits.charge[lane] == HUGE_VALF) continue;
+    const int32_t channel = ChannelOf(*batch_task.model, b, lane);
+    const double ceiling =
+        worth * batch_task.model->model.channels.bound(channel) + extra;
+    if (ceiling - logits.charge[lane] > bar) {
+      lanes[count++] = static_cast<uint8_t>(lane);
+    }
+  }
+  return count;
+}
+
+void BatchScan::ApplyModel(int task, int64_t b, int lane, float& accuracy,
+                           float& bits, float& utility) const {
+  const BatchTask& batch_task = tasks_[task];
+  const AnswerChannels::Worth worth = batch_task.model->model.channels.Of(
+      ChannelOf(*batch_task.model, b, lane), batch_task.posterior);
+  const auto told = static_cast<float>(worth.bits);
+  utility +=
+      static_cast<float>(batch_task.task->value * quality_) * (told - bits);
+  bits = told;
+  accuracy = static_cast<float>(worth.accuracy);
+  if (worth.accuracy < least_accuracy_) utility = -HUGE_VALF;
+}
+
+void BatchScan::ScoreLanes(int task, int64_t b, const BlockLogits& logits,
+                           const uint8_t* lanes, int count,
+                           BlockScores& scores) const {
+  BlockLogits packed;
+  PackLanes(logits, lanes, count, packed);
+  scorers_[task].Scores(packed, count, scores);
+  if (tasks_[task].model == nullptr) return;
+  for (int s = 0; s < count; ++s) {
+    ApplyModel(task, b, lanes[s], scores.accuracy[s], scores.bits[s],
+               scores.utility[s]);
+  }
+}
+
+void BatchScan::ScanByModels(const ScanRequest& request,
+                             std::span<const int> tasks, ScanSink& sink) const {
+  BlockLogits logits;
+  BlockScores scores;
+  uint8_t survivors[kLanes64];
+  for (int64_t b = 0; !tasks.empty() && b < roster_->num_blocks(); ++b) {
+    const RosterBlock& block = roster_->block(b);
+    if (block.live == 0) continue;
+    const LabelerBlock view = View(b);
+    const int32_t begin = ColumnOf(static_cast<int32_t>(b * kLanes64));
+    // A block that the turn cuts in two has two stretches of columns; 0 is a
+    // bound there, too.
+    const double least_price =
+        begin + view.lanes <= roster_->num_rows()
+            ? request.price.Least(begin, begin + view.lanes)
+            : 0;
+    for (const int j : tasks) {
+      scorers_[j].Logits(view, logits);
+      // Rounded down, so that single precision leaves nobody out.
+      const auto bar = std::nextafter(
+          static_cast<float>(sink.threshold(j) + least_price), -HUGE_VALF);
+      const int n = Survivors(j, b, logits, bar, survivors);
+      int kept = 0;
+      for (int s = 0; s < n; ++s) {
+        if (Eligible(tasks_[j], block, b, survivors[s])) {
+          survivors[kept++] = survivors[s];
+        }
+      }
+      if (kept == 0) continue;
+      ScoreLanes(j, b, logits, survivors, kept, scores);
+      for (int s = 0; s < kept; ++s) {
+        if (scores.utility[s] == -HUGE_VALF) continue;
+        const auto row = static_cast<int32_t>(b * kLanes64 + survivors[s]);
+        sink.Add(j, ColumnOf(row), scores.utility[s]);
+      }
+    }
+  }
 }
 
 // A few blocks at a time, so that their skims stay in the cache while the tasks
@@ -238,12 +341,13 @@ class BatchScan::Pass {
 void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
   const int64_t bytes = int64_t{roster_->num_skills() + 1} * 2 * kLanes64;
   const int64_t step = std::clamp<int64_t>(kSkimBytes / bytes, 1, kMostBlocks);
-  std::vector<int> tasks;
+  std::vector<int> tasks, by_models;
   for (int j = request.task_begin; j < request.task_end; ++j) {
-    if (sink.threshold(j) != std::numeric_limits<double>::infinity()) {
-      tasks.push_back(j);
-    }
+    if (sink.threshold(j) == std::numeric_limits<double>::infinity()) continue;
+    (tasks_[j].model == nullptr ? tasks : by_models).push_back(j);
   }
+  ScanByModels(request, by_models, sink);
+  if (tasks.empty()) return;
   const std::span<const int> all = tasks;
   for (int64_t b = 0; b < roster_->num_blocks(); b += step) {
     Pass pass(*this, sink, b, std::min(roster_->num_blocks(), b + step));
@@ -254,14 +358,20 @@ void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
 }
 
 PairScore BatchScan::Score(int task, int32_t row) const {
-  return scorers_[task].ScorePair(View(row / kLanes64), Roster::lane(row));
+  PairScore score =
+      scorers_[task].ScorePair(View(row / kLanes64), Roster::lane(row));
+  if (tasks_[task].model != nullptr) {
+    ApplyModel(task, row / kLanes64, Roster::lane(row), score.accuracy,
+               score.bits, score.utility);
+  }
+  return score;
 }
 
 BatchScan::Leftover BatchScan::LeftOver(int task,
                                         std::span<const int32_t> taken) const {
   Leftover left;
   left.best_utility = -std::numeric_limits<double>::infinity();
-  BlockLogits logits, packed;
+  BlockLogits logits;
   BlockScores scores;
   uint8_t lanes[kLanes64];
   for (int64_t b = 0; b < roster_->num_blocks(); ++b) {
@@ -276,8 +386,7 @@ BatchScan::Leftover BatchScan::LeftOver(int task,
     }
     if (kept == 0) continue;
     scorers_[task].Logits(view, logits);
-    PackLanes(logits, lanes, kept, packed);
-    scorers_[task].Scores(packed, kept, scores);
+    ScoreLanes(task, b, logits, lanes, kept, scores);
     for (int s = 0; s < kept; ++s) {
       if (scores.utility[s] == -HUGE_VALF) continue;
       left.anybody = true;

@@ -2,6 +2,10 @@
 // Scores the pairs of a batch against a roster, block by block, for
 // lib/match/pricing.h: the dense matrix of utilities is never held.
 //
+// What an answer is worth follows from how the pool's fitted model says that
+// its labeler errs (lib/truth/answer_channel.h) where there is such a model of
+// the task, and from the skills learned online (lib/skill/scoring.h) elsewhere.
+//
 // Columns of the matching problem are roster rows turned by `shift`, so that
 // ties do not always fall to the same labelers.
 #ifndef ALLOT_LIB_ENGINE_SCAN_H_
@@ -15,6 +19,7 @@
 #include <vector>
 
 #include "lib/engine/calls.h"
+#include "lib/engine/pool_model.h"
 #include "lib/match/pricing.h"
 #include "lib/roster/roster.h"
 #include "lib/skill/scoring.h"
@@ -29,6 +34,8 @@ struct BatchTask {
   uint64_t qualification_filter = 0;
   double difficulty_variance = 0;
   std::vector<float> posterior;  // [K], or empty: uniform
+  // Null: planned by the skills learned online. `posterior` is given with it.
+  const SpaceModel* model = nullptr;
 };
 
 class BatchScan {
@@ -60,6 +67,19 @@ class BatchScan {
  private:
   class Pass;
   LabelerBlock View(int64_t block) const;
+  // Scan() for tasks that a fitted model judges: the skim does not know how
+  // labelers err.
+  void ScanByModels(const ScanRequest& request, std::span<const int> tasks,
+                    ScanSink& sink) const;
+  // Writes to `lanes` those that a model says may be worth more than `bar`.
+  int Survivors(int task, int64_t block, const BlockLogits& logits, float bar,
+                uint8_t* lanes) const;
+  // Accuracy, bits and utility of the first `count` of `lanes`.
+  void ScoreLanes(int task, int64_t block, const BlockLogits& logits,
+                  const uint8_t* lanes, int count, BlockScores& scores) const;
+  void ApplyModel(int task, int64_t block, int lane, float& accuracy,
+                  float& bits, float& utility) const;
+  int32_t ChannelOf(const SpaceModel& model, int64_t block, int lane) const;
   bool Eligible(const BatchTask& task, const RosterBlock& block,
                 int64_t block_index, int lane) const;
 
@@ -67,6 +87,9 @@ class BatchScan {
   std::span<const BatchTask> tasks_;
   std::span<const float> loads_;
   std::span<const char> allowed_;
+  double quality_;
+  double explore_;
+  double least_accuracy_;
   int32_t shift_ = 0;
   std::vector<TaskScorer> scorers_;
 };

@@ -71,9 +71,22 @@ struct LeasesEnded {
   ReleaseReason reason = ReleaseReason::kReleased;
 };
 
-using EventBody =
-    std::variant<PoolUpserted, LabelersUpserted, LabelersDeleted, TasksRecorded,
-                 AnswersRecorded, LeasesGranted, LeasesRenewed, LeasesEnded>;
+// The response of a call that changed something, in the append of its own
+// changes: either both are in the log or neither. A retry of the call gets it
+// again, wherever and whenever it arrives. A store may forget the contents of
+// those that are over a day old: all fields are empty then.
+struct RequestAnswered {
+  std::string id;            // of the request, unique in the pool for a day
+  uint64_t fingerprint = 0;  // of what was asked
+  std::string response;      // in the encoding of whoever asked
+
+  friend bool operator==(const RequestAnswered&,
+                         const RequestAnswered&) = default;
+};
+
+using EventBody = std::variant<PoolUpserted, LabelersUpserted, LabelersDeleted,
+                               TasksRecorded, AnswersRecorded, LeasesGranted,
+                               LeasesRenewed, LeasesEnded, RequestAnswered>;
 
 struct Event {
   std::string pool;

@@ -10,8 +10,14 @@
 
 namespace allot {
 
-absl::StatusOr<int64_t> MemoryStore::Append(std::span<const Event> events) {
+absl::StatusOr<int64_t> MemoryStore::Append(absl::string_view pool,
+                                            int64_t after,
+                                            std::span<const Event> events) {
   MutexLock lock(mutex_);
+  const auto found = ends_.find(pool);
+  const int64_t end = found == ends_.end() ? 0 : found->second;
+  if (end != after) return LogMovedOn(pool, after, end);
+  if (events.empty()) return after;
   std::vector<AnswerKey> added;
   for (const Event& event : events) {
     const auto* recorded = std::get_if<AnswersRecorded>(&event.body);
@@ -28,23 +34,46 @@ absl::StatusOr<int64_t> MemoryStore::Append(std::span<const Event> events) {
     }
   }
   log_.insert(log_.end(), events.begin(), events.end());
-  return static_cast<int64_t>(log_.size());
+  const auto last = static_cast<int64_t>(log_.size());
+  ends_[std::string(pool)] = last;
+  return last;
 }
 
-absl::Status MemoryStore::Load(
-    int64_t after,
-    absl::FunctionRef<absl::Status(int64_t sequence, Event&& event)> visit) {
-  size_t next = static_cast<size_t>(std::max<int64_t>(after, 0));
+absl::Status MemoryStore::LoadAll(const LogPositions& after,
+                                  EventVisitor visit) {
   size_t end = 0;
   {
     MutexLock lock(mutex_);
     end = log_.size();
   }
   // Not locked while visiting: the visitor may take its time, or append.
+  for (size_t next = 0; next < end; ++next) {
+    const auto sequence = static_cast<int64_t>(next) + 1;
+    Event event;
+    {
+      MutexLock lock(mutex_);
+      const auto from = after.find(log_[next].pool);
+      if (from != after.end() && sequence <= from->second) continue;
+      event = log_[next];
+    }
+    ALLOT_RETURN_IF_ERROR(visit(sequence, std::move(event)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::Load(absl::string_view pool, int64_t after,
+                               EventVisitor visit) {
+  auto next = static_cast<size_t>(std::max<int64_t>(after, 0));
+  size_t end = 0;
+  {
+    MutexLock lock(mutex_);
+    end = log_.size();
+  }
   for (; next < end; ++next) {
     Event event;
     {
       MutexLock lock(mutex_);
+      if (log_[next].pool != pool) continue;
       event = log_[next];
     }
     ALLOT_RETURN_IF_ERROR(
@@ -53,11 +82,25 @@ absl::Status MemoryStore::Load(
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<LogEnd>> MemoryStore::Ends() {
+  MutexLock lock(mutex_);
+  std::vector<LogEnd> ends;
+  for (const auto& [pool, sequence] : ends_) {
+    LogEnd& end = ends.emplace_back();
+    end.pool = pool;
+    end.sequence = sequence;
+    const auto found = checkpoints_.find(pool);
+    if (found != checkpoints_.end()) end.checkpoint = found->second.sequence;
+  }
+  return ends;
+}
+
 absl::Status MemoryStore::SaveCheckpoints(
     std::span<const Checkpoint> checkpoints) {
   MutexLock lock(mutex_);
   for (const Checkpoint& checkpoint : checkpoints) {
-    checkpoints_[checkpoint.pool] = checkpoint;
+    Checkpoint& kept = checkpoints_[checkpoint.pool];
+    if (kept.sequence <= checkpoint.sequence) kept = checkpoint;
   }
   return absl::OkStatus();
 }
@@ -69,6 +112,14 @@ absl::StatusOr<std::vector<Checkpoint>> MemoryStore::LoadCheckpoints() {
     checkpoints.push_back(checkpoint);
   }
   return checkpoints;
+}
+
+absl::StatusOr<std::optional<Checkpoint>> MemoryStore::LoadCheckpoint(
+    absl::string_view pool) {
+  MutexLock lock(mutex_);
+  const auto found = checkpoints_.find(pool);
+  if (found == checkpoints_.end()) return std::nullopt;
+  return found->second;
 }
 
 }  // namespace allot

@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -23,14 +25,17 @@ namespace allot {
 // answer.
 class MemoryStore final : public Store {
  public:
-  absl::StatusOr<int64_t> Append(std::span<const Event> events) override;
-  absl::Status Load(
-      int64_t after,
-      absl::FunctionRef<absl::Status(int64_t sequence, Event&& event)> visit)
-      override;
+  absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
+                                 std::span<const Event> events) override;
+  absl::Status Load(absl::string_view pool, int64_t after,
+                    EventVisitor visit) override;
+  absl::Status LoadAll(const LogPositions& after, EventVisitor visit) override;
+  absl::StatusOr<std::vector<LogEnd>> Ends() override;
   absl::Status SaveCheckpoints(
       std::span<const Checkpoint> checkpoints) override;
   absl::StatusOr<std::vector<Checkpoint>> LoadCheckpoints() override;
+  absl::StatusOr<std::optional<Checkpoint>> LoadCheckpoint(
+      absl::string_view pool) override;
   absl::Status Ping() override { return absl::OkStatus(); }
 
  private:
@@ -38,9 +43,11 @@ class MemoryStore final : public Store {
 
   Mutex mutex_;
   std::deque<Event> log_ ABSL_GUARDED_BY(mutex_);  // [sequence - 1]
+  std::map<std::string, int64_t, std::less<>> ends_ ABSL_GUARDED_BY(mutex_);
   // (pool, task, labeler)
   absl::flat_hash_set<AnswerKey> answered_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, Checkpoint> checkpoints_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Checkpoint, std::less<>> checkpoints_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace allot

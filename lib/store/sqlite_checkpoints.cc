@@ -72,8 +72,11 @@ absl::Status SaveSqliteCheckpoints(SqliteConnection& writer, CommitQueue& queue,
   const auto make_valid = [&]() -> absl::Status {
     ALLOT_ASSIGN_OR_RETURN(
         SqliteStatement replace,
-        writer.Prepare("INSERT OR REPLACE INTO checkpoint "
-                       "(pool, sequence, generation) VALUES (?, ?, ?)"));
+        writer.Prepare("INSERT INTO checkpoint (pool, sequence, generation) "
+                       "VALUES (?, ?, ?) ON CONFLICT (pool) DO UPDATE SET "
+                       "sequence = excluded.sequence, "
+                       "generation = excluded.generation "
+                       "WHERE excluded.sequence >= sequence"));
     for (size_t i = 0; i < checkpoints.size(); ++i) {
       replace.BindText(1, checkpoints[i].pool);
       replace.BindInt64(2, checkpoints[i].sequence);
@@ -89,12 +92,13 @@ absl::Status SaveSqliteCheckpoints(SqliteConnection& writer, CommitQueue& queue,
 }
 
 absl::StatusOr<std::vector<Checkpoint>> LoadSqliteCheckpoints(
-    SqliteConnection& connection) {
+    SqliteConnection& connection, std::optional<absl::string_view> pool) {
   ALLOT_RETURN_IF_ERROR(connection.Execute("BEGIN"));
   ALLOT_ASSIGN_OR_RETURN(
       SqliteStatement rows,
-      connection.Prepare(
-          "SELECT pool, sequence, generation FROM checkpoint ORDER BY pool"));
+      connection.Prepare("SELECT pool, sequence, generation FROM checkpoint "
+                         "WHERE ?1 IS NULL OR pool = ?1 ORDER BY pool"));
+  if (pool) rows.BindText(1, *pool);
   ALLOT_ASSIGN_OR_RETURN(
       SqliteStatement parts,
       connection.Prepare(

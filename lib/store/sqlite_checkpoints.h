@@ -8,11 +8,13 @@
 #ifndef ALLOT_LIB_STORE_SQLITE_CHECKPOINTS_H_
 #define ALLOT_LIB_STORE_SQLITE_CHECKPOINTS_H_
 
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "lib/store/commit_queue.h"
 #include "lib/store/sqlite_connection.h"
 #include "lib/store/store.h"
@@ -23,8 +25,9 @@ namespace allot {
 absl::Status SaveSqliteCheckpoints(SqliteConnection& writer, CommitQueue& queue,
                                    std::span<const Checkpoint> checkpoints);
 
+// Of all pools, or of one.
 absl::StatusOr<std::vector<Checkpoint>> LoadSqliteCheckpoints(
-    SqliteConnection& connection);
+    SqliteConnection& connection, std::optional<absl::string_view> pool);
 
 }  // namespace allot
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "lib/base/status_macros.h"
 
 namespace allot {
@@ -166,10 +167,19 @@ absl::StatusOr<SqliteConnection> SqliteConnection::Open(
     case SqliteMode::kReadOnly:
       flags |= SQLITE_OPEN_READONLY;
       break;
+    case SqliteMode::kImmutable:
+      flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+      break;
   }
   // ":memory:" and the like name files here, not SQLite's special databases.
-  const std::string name =
+  std::string name =
       absl::StartsWith(path, "/") ? path : absl::StrCat("./", path);
+  if (mode == SqliteMode::kImmutable) {
+    name = absl::StrCat(
+        "file:",
+        absl::StrReplaceAll(name, {{"%", "%25"}, {"?", "%3f"}, {"#", "%23"}}),
+        "?immutable=1");
+  }
   sqlite3* database = nullptr;
   const int result = sqlite3_open_v2(name.c_str(), &database, flags, nullptr);
   connection.database_.reset(database);

@@ -74,7 +74,12 @@ class SqliteStatement {
   absl::Status error_;
 };
 
-enum class SqliteMode { kReadWriteCreate, kReadWrite, kReadOnly };
+enum class SqliteMode {
+  kReadWriteCreate,
+  kReadWrite,
+  kReadOnly,
+  kImmutable,  // read-only, and nobody else writes either: no locks at all
+};
 
 // One connection, for one thread at a time.
 class SqliteConnection {

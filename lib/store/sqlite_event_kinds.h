@@ -15,7 +15,7 @@ namespace allot {
 inline constexpr absl::string_view kEventKinds[] = {
     "pool_upserted",  "labelers_upserted", "labelers_deleted",
     "tasks_recorded", "answers_recorded",  "leases_granted",
-    "leases_renewed", "leases_ended",
+    "leases_renewed", "leases_ended",      "request_answered",
 };
 static_assert(std::size(kEventKinds) == std::variant_size_v<EventBody>);
 

@@ -80,6 +80,13 @@ absl::Status Read(const SqliteStatement& row, Lease& lease) {
   return absl::OkStatus();
 }
 
+absl::Status Read(const SqliteStatement& row, RequestAnswered& answered) {
+  answered.id = std::string(row.Text(1));
+  answered.fingerprint = static_cast<uint64_t>(row.Int64(2));
+  answered.response = std::string(row.Text(3));
+  return absl::OkStatus();
+}
+
 // The first row of `table` whose sequence is above `after`. There is no index
 // on sequence to keep up at every insert: rows are in the order of sequence,
 // so a binary search does.
@@ -124,13 +131,19 @@ class ItemScan {
     return Advance();
   }
 
-  // Moves the items of event `sequence` into `items`.
-  absl::Status Take(int64_t sequence, int64_t count, std::vector<Item>& items) {
+  // Moves the items of event `sequence` into `items`; rows may be missing.
+  absl::Status TakeWhatIsThere(int64_t sequence, std::vector<Item>& items) {
     while (sequence_ == sequence) {
       items.emplace_back();
       ALLOT_RETURN_IF_ERROR(Read(rows_, items.back()));
       ALLOT_RETURN_IF_ERROR(Advance());
     }
+    return absl::OkStatus();
+  }
+
+  // The same, all `count` of them.
+  absl::Status Take(int64_t sequence, int64_t count, std::vector<Item>& items) {
+    ALLOT_RETURN_IF_ERROR(TakeWhatIsThere(sequence, items));
     if (static_cast<int64_t>(items.size()) != count || sequence_ < sequence) {
       return absl::DataLossError(absl::StrCat(
           "event ", sequence, " should have ", count, " rows in table ", table_,
@@ -164,6 +177,7 @@ struct Scans {
   ItemScan<Task> tasks;
   ItemScan<LabelerUpdate> labelers;
   ItemScan<Lease> leases;
+  ItemScan<RequestAnswered> requests;
 };
 
 // `row` is (sequence, pool, unix_micros, kind, items, body).
@@ -194,6 +208,11 @@ absl::Status ReadBody(const SqliteStatement& row, Scans& scans, Event& event) {
     ALLOT_ASSIGN_OR_RETURN(event.body, ParseLeasesRenewed(body));
   } else if (kind == kEventKinds[7]) {
     ALLOT_ASSIGN_OR_RETURN(event.body, ParseLeasesEnded(body));
+  } else if (kind == kEventKinds[8]) {
+    std::vector<RequestAnswered> answered;
+    ALLOT_RETURN_IF_ERROR(scans.requests.TakeWhatIsThere(sequence, answered));
+    if (answered.empty()) answered.emplace_back();
+    event.body = std::move(answered.front());
   } else {
     return absl::DataLossError(
         absl::StrCat("event ", sequence, " is of unknown kind \"", kind, "\""));
@@ -229,6 +248,8 @@ absl::Status ReadSqliteEvents(
       after));
   ALLOT_RETURN_IF_ERROR(scans.leases.Start(
       connection, "lease", "lease, task, labeler, expires_unix_micros", after));
+  ALLOT_RETURN_IF_ERROR(scans.requests.Start(
+      connection, "request", "request, fingerprint, response", after));
   while (true) {
     ALLOT_ASSIGN_OR_RETURN(const bool found, rows.Next());
     if (!found) break;
@@ -241,6 +262,7 @@ absl::Status ReadSqliteEvents(
   ALLOT_RETURN_IF_ERROR(scans.answers.CheckAtEnd());
   ALLOT_RETURN_IF_ERROR(scans.tasks.CheckAtEnd());
   ALLOT_RETURN_IF_ERROR(scans.labelers.CheckAtEnd());
+  ALLOT_RETURN_IF_ERROR(scans.requests.CheckAtEnd());
   return scans.leases.CheckAtEnd();
 }
 

@@ -71,6 +71,7 @@ size_t CountItems(const EventBody& body) {
     size_t operator()(const LeasesGranted& e) const { return e.leases.size(); }
     size_t operator()(const LeasesRenewed& e) const { return e.ids.size(); }
     size_t operator()(const LeasesEnded& e) const { return e.ids.size(); }
+    size_t operator()(const RequestAnswered&) const { return 1; }
   };
   return std::visit(Count{}, body);
 }
@@ -100,6 +101,9 @@ absl::StatusOr<std::string> BodyJson(const EventBody& body) {
       return "";
     }
     absl::StatusOr<std::string> operator()(const LeasesGranted&) const {
+      return "";
+    }
+    absl::StatusOr<std::string> operator()(const RequestAnswered&) const {
       return "";
     }
   };
@@ -139,6 +143,11 @@ absl::StatusOr<SqliteEventWriter> SqliteEventWriter::Create(
       connection.Prepare("INSERT INTO lease (sequence, pool, lease, task, "
                          "labeler, expires_unix_micros) "
                          "VALUES (?, ?, ?, ?, ?, ?)"));
+  ALLOT_ASSIGN_OR_RETURN(
+      writer.request_,
+      connection.Prepare("INSERT INTO request (sequence, pool, unix_micros, "
+                         "request, fingerprint, response) "
+                         "VALUES (?, ?, ?, ?, ?, ?)"));
   return writer;
 }
 
@@ -176,6 +185,8 @@ absl::Status SqliteEventWriter::WriteItems(int64_t sequence,
     for (const Lease& lease : leases->leases) {
       ALLOT_RETURN_IF_ERROR(Write(sequence, event.pool, lease));
     }
+  } else if (const auto* answered = std::get_if<RequestAnswered>(&event.body)) {
+    return Write(sequence, event, *answered);
   }
   return absl::OkStatus();
 }
@@ -273,6 +284,21 @@ absl::Status SqliteEventWriter::Write(int64_t sequence, const std::string& pool,
   row.BindText(4, task);
   row.BindText(5, labeler);
   row.BindInt64(6, expires_unix_micros);
+  return row.Run();
+}
+
+absl::Status SqliteEventWriter::Write(int64_t sequence, const Event& event,
+                                      const RequestAnswered& answered) {
+  const auto& [id, fingerprint, response] = answered;
+  // Nothing is kept of one that was forgotten elsewhere.
+  if (answered == RequestAnswered()) return absl::OkStatus();
+  SqliteStatement& row = request_;
+  row.BindInt64(1, sequence);
+  row.BindText(2, event.pool);
+  row.BindInt64(3, event.unix_micros);
+  row.BindText(4, id);
+  row.BindInt64(5, static_cast<int64_t>(fingerprint));
+  row.BindBlob(6, response);
   return row.Run();
 }
 

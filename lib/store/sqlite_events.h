@@ -34,12 +34,15 @@ class SqliteEventWriter {
                      const Answer& answer);
   absl::Status Write(int64_t sequence, const std::string& pool,
                      const Lease& lease);
+  absl::Status Write(int64_t sequence, const Event& event,
+                     const RequestAnswered& answered);
 
   SqliteStatement event_;
   SqliteStatement answer_;
   SqliteStatement task_;
   SqliteStatement labeler_update_;
   SqliteStatement lease_;
+  SqliteStatement request_;
 };
 
 // Calls `visit` with each event above `after`, in order, until it returns an

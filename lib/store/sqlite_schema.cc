@@ -113,7 +113,21 @@ CREATE VIEW lease_end AS
   FROM event e, json_each(e.body, '$.ids') j WHERE e.kind = 'leases_ended';
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1};
+// Responses of calls, for their retries. Rows over a day old are deleted; their
+// events stay.
+constexpr char kVersion2[] = R"sql(
+CREATE TABLE request (
+  row INTEGER PRIMARY KEY,
+  sequence INTEGER NOT NULL,
+  pool TEXT NOT NULL,
+  unix_micros INTEGER NOT NULL,  -- of its event
+  request TEXT NOT NULL,         -- the method, a colon, the caller's id
+  fingerprint INTEGER NOT NULL,  -- of what was asked
+  response BLOB NOT NULL         -- protobuf
+);
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2};
 
 }  // namespace
 

@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <limits>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status_macros.h"
@@ -22,34 +25,76 @@
 namespace allot {
 namespace {
 
+// By pool.
+using SequenceTable = absl::flat_hash_map<std::string, int64_t>;
+
+// A scan of the log's spine: 0.2 s for a million events, far more than that
+// many answers. An index would cost every append.
+absl::StatusOr<SequenceTable> ReadEnds(SqliteConnection& connection) {
+  ALLOT_ASSIGN_OR_RETURN(
+      SqliteStatement rows,
+      connection.Prepare("SELECT sequence, pool FROM event ORDER BY sequence"));
+  SequenceTable ends;
+  while (true) {
+    ALLOT_ASSIGN_OR_RETURN(const bool found, rows.Next());
+    if (!found) return ends;
+    const absl::string_view pool = rows.Text(1);
+    const auto known = ends.find(pool);
+    if (known == ends.end()) {
+      ends.emplace(std::string(pool), rows.Int64(0));
+    } else {
+      known->second = rows.Int64(0);
+    }
+  }
+}
+
 class SqliteStore final : public Store {
  public:
   SqliteStore(FileLock lock, SqliteConnection writer, SqliteConnection reader,
-              SqliteEventWriter event_writer, int64_t last_sequence,
-              absl::Duration busy_timeout)
+              SqliteEventWriter event_writer, SequenceTable ends,
+              int64_t last_sequence, absl::Duration busy_timeout)
       : lock_(std::move(lock)),
         busy_timeout_(busy_timeout),
         path_(writer.path()),
         writer_(std::move(writer)),
         event_writer_(std::move(event_writer)),
         last_sequence_(last_sequence),
+        ends_(std::move(ends)),
+        committed_ends_(ends_),
         reader_(std::move(reader)),
         queue_([this](std::span<CommitJob* const> jobs) { Commit(jobs); }) {}
 
-  absl::StatusOr<int64_t> Append(std::span<const Event> events) override;
-  absl::Status Load(
-      int64_t after,
-      absl::FunctionRef<absl::Status(int64_t sequence, Event&& event)> visit)
-      override;
+  absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
+                                 std::span<const Event> events) override;
+  absl::Status Load(absl::string_view pool, int64_t after,
+                    EventVisitor visit) override;
+  absl::Status LoadAll(const LogPositions& after, EventVisitor visit) override;
+  absl::StatusOr<std::vector<LogEnd>> Ends() override;
   absl::Status SaveCheckpoints(
       std::span<const Checkpoint> checkpoints) override;
   absl::StatusOr<std::vector<Checkpoint>> LoadCheckpoints() override;
+  absl::StatusOr<std::optional<Checkpoint>> LoadCheckpoint(
+      absl::string_view pool) override;
   absl::Status Ping() override;
 
  private:
   void Commit(std::span<CommitJob* const> jobs);
   absl::Status RunTransaction(std::span<CommitJob* const> jobs);
   absl::Status RunJobs(std::span<CommitJob* const> jobs);
+  absl::Status ForgetOldResponses();
+
+  // How the log stood, to go back to it.
+  struct Mark {
+    int64_t last_sequence = 0;
+    size_t undo = 0;
+  };
+  Mark MarkHere() const { return {last_sequence_, undo_.size()}; }
+  void GoBack(const Mark& mark);
+  SequenceTable CommittedEnds();
+  int64_t EndOf(absl::string_view pool) const {
+    const auto found = ends_.find(pool);
+    return found == ends_.end() ? 0 : found->second;
+  }
 
   absl::StatusOr<SqliteConnection> OpenReader() {
     return SqliteConnection::Open(path_, SqliteMode::kReadOnly, busy_timeout_);
@@ -64,6 +109,13 @@ class SqliteStore final : public Store {
   SqliteConnection writer_;
   SqliteEventWriter event_writer_;
   int64_t last_sequence_;
+  SequenceTable ends_;  // of each pool's log
+  // What changed in it since the transaction began, and what was there.
+  std::vector<std::pair<std::string, int64_t>> undo_;
+
+  // The same, for others to read.
+  Mutex committed_mutex_;
+  SequenceTable committed_ends_ ABSL_GUARDED_BY(committed_mutex_);
 
   Mutex reader_mutex_;
   SqliteConnection reader_ ABSL_GUARDED_BY(reader_mutex_);
@@ -71,18 +123,32 @@ class SqliteStore final : public Store {
   CommitQueue queue_;
 };
 
-absl::StatusOr<int64_t> SqliteStore::Append(std::span<const Event> events) {
-  int64_t last = 0;
+absl::StatusOr<int64_t> SqliteStore::Append(absl::string_view pool,
+                                            int64_t after,
+                                            std::span<const Event> events) {
+  int64_t last = after;
   const auto write = [&]() -> absl::Status {
+    const int64_t end = EndOf(pool);
+    if (end != after) return LogMovedOn(pool, after, end);
     for (const Event& event : events) {
       ALLOT_RETURN_IF_ERROR(event_writer_.Write(last_sequence_ + 1, event));
       ++last_sequence_;
     }
+    if (events.empty()) return absl::OkStatus();
     last = last_sequence_;
+    undo_.emplace_back(pool, end);
+    ends_[pool] = last;
     return absl::OkStatus();
   };
   ALLOT_RETURN_IF_ERROR(queue_.Submit(write));
   return last;
+}
+
+void SqliteStore::GoBack(const Mark& mark) {
+  last_sequence_ = mark.last_sequence;
+  for (; undo_.size() > mark.undo; undo_.pop_back()) {
+    ends_[undo_.back().first] = undo_.back().second;
+  }
 }
 
 void SqliteStore::Commit(std::span<CommitJob* const> jobs) {
@@ -98,14 +164,17 @@ void SqliteStore::Commit(std::span<CommitJob* const> jobs) {
 
 // Sets the status of each job. Error: nothing of any job was written.
 absl::Status SqliteStore::RunTransaction(std::span<CommitJob* const> jobs) {
-  const int64_t last_sequence = last_sequence_;
+  undo_.clear();
+  const Mark start = MarkHere();
   ALLOT_RETURN_IF_ERROR(writer_.Execute("BEGIN IMMEDIATE"));
   absl::Status status = RunJobs(jobs);
   if (status.ok()) status = writer_.Execute("COMMIT");
   if (!status.ok()) {
     if (writer_.InTransaction()) writer_.Execute("ROLLBACK").IgnoreError();
-    last_sequence_ = last_sequence;
+    GoBack(start);
   }
+  MutexLock lock(committed_mutex_);
+  for (const auto& [pool, before] : undo_) committed_ends_[pool] = EndOf(pool);
   return status;
 }
 
@@ -116,11 +185,11 @@ absl::Status SqliteStore::RunJobs(std::span<CommitJob* const> jobs) {
     return jobs[0]->write();
   }
   for (CommitJob* job : jobs) {
-    const int64_t last_sequence = last_sequence_;
+    const Mark before = MarkHere();
     ALLOT_RETURN_IF_ERROR(writer_.Execute("SAVEPOINT job"));
     job->status = job->write();
     if (!job->status.ok()) {
-      last_sequence_ = last_sequence;
+      GoBack(before);
       // A full disk takes the whole transaction with it.
       if (!writer_.InTransaction()) return job->status;
       ALLOT_RETURN_IF_ERROR(writer_.Execute("ROLLBACK TO job"));
@@ -130,24 +199,107 @@ absl::Status SqliteStore::RunJobs(std::span<CommitJob* const> jobs) {
   return absl::OkStatus();
 }
 
-absl::Status SqliteStore::Load(
-    int64_t after,
-    absl::FunctionRef<absl::Status(int64_t sequence, Event&& event)> visit) {
+SequenceTable SqliteStore::CommittedEnds() {
+  MutexLock lock(committed_mutex_);
+  return committed_ends_;
+}
+
+absl::Status SqliteStore::Load(absl::string_view pool, int64_t after,
+                               EventVisitor visit) {
   // A connection of its own: a load takes long, and the visitor may append.
   ALLOT_ASSIGN_OR_RETURN(SqliteConnection connection, OpenReader());
   ALLOT_RETURN_IF_ERROR(connection.Execute("BEGIN"));
-  return ReadSqliteEvents(connection, after, visit);
+  return ReadSqliteEvents(
+      connection, after, [&](int64_t sequence, Event&& event) {
+        return event.pool == pool ? visit(sequence, std::move(event))
+                                  : absl::OkStatus();
+      });
+}
+
+absl::Status SqliteStore::LoadAll(const LogPositions& after,
+                                  EventVisitor visit) {
+  const SequenceTable ends = CommittedEnds();
+  ALLOT_ASSIGN_OR_RETURN(SqliteConnection connection, OpenReader());
+  ALLOT_RETURN_IF_ERROR(connection.Execute("BEGIN"));
+  // One scan for all, from where the first of them must begin.
+  int64_t from = std::numeric_limits<int64_t>::max();
+  for (const auto& [pool, end] : ends) {
+    const auto known = after.find(pool);
+    const int64_t position = known == after.end() ? 0 : known->second;
+    if (position < end) from = std::min(from, position);
+  }
+  if (from == std::numeric_limits<int64_t>::max()) return absl::OkStatus();
+  return ReadSqliteEvents(
+      connection, from, [&](int64_t sequence, Event&& event) {
+        const auto known = after.find(event.pool);
+        const bool wanted = known == after.end() || sequence > known->second;
+        return wanted ? visit(sequence, std::move(event)) : absl::OkStatus();
+      });
+}
+
+absl::StatusOr<std::vector<LogEnd>> SqliteStore::Ends() {
+  const SequenceTable table = CommittedEnds();
+  const LogPositions ends(table.begin(), table.end());
+  LogPositions checkpoints;
+  {
+    MutexLock lock(reader_mutex_);
+    ALLOT_ASSIGN_OR_RETURN(
+        SqliteStatement rows,
+        reader_.Prepare("SELECT pool, sequence FROM checkpoint"));
+    while (true) {
+      ALLOT_ASSIGN_OR_RETURN(const bool found, rows.Next());
+      if (!found) break;
+      checkpoints.emplace(std::string(rows.Text(0)), rows.Int64(1));
+    }
+  }
+  std::vector<LogEnd> result;
+  for (const auto& [pool, sequence] : ends) {
+    const auto found = checkpoints.find(pool);
+    result.push_back(
+        {pool, sequence, found == checkpoints.end() ? 0 : found->second});
+  }
+  return result;
 }
 
 absl::Status SqliteStore::SaveCheckpoints(
     std::span<const Checkpoint> checkpoints) {
   MutexLock lock(checkpoint_mutex_);
-  return SaveSqliteCheckpoints(writer_, queue_, checkpoints);
+  ALLOT_RETURN_IF_ERROR(SaveSqliteCheckpoints(writer_, queue_, checkpoints));
+  return ForgetOldResponses();
+}
+
+// Deletes responses that are over a day older than the newest, some at a time.
+// Nobody replays them any more (event.h).
+absl::Status SqliteStore::ForgetOldResponses() {
+  bool more = true;
+  while (more) {
+    const auto delete_some = [&]() -> absl::Status {
+      ALLOT_RETURN_IF_ERROR(writer_.Execute(
+          "DELETE FROM request WHERE row IN "
+          "(SELECT row FROM request ORDER BY row LIMIT 1000) AND unix_micros "
+          "<= "
+          "(SELECT unix_micros FROM event ORDER BY sequence DESC LIMIT 1) - "
+          "86400000000"));
+      more = sqlite3_changes(writer_.get()) > 0;
+      return absl::OkStatus();
+    };
+    ALLOT_RETURN_IF_ERROR(queue_.Submit(delete_some));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Checkpoint>> SqliteStore::LoadCheckpoints() {
   ALLOT_ASSIGN_OR_RETURN(SqliteConnection connection, OpenReader());
-  return LoadSqliteCheckpoints(connection);
+  return LoadSqliteCheckpoints(connection, std::nullopt);
+}
+
+absl::StatusOr<std::optional<Checkpoint>> SqliteStore::LoadCheckpoint(
+    absl::string_view pool) {
+  ALLOT_ASSIGN_OR_RETURN(SqliteConnection connection, OpenReader());
+  ALLOT_ASSIGN_OR_RETURN(std::vector<Checkpoint> found,
+                         LoadSqliteCheckpoints(connection, pool));
+  if (found.empty()) return std::nullopt;
+  return std::move(found[0]);
 }
 
 absl::Status SqliteStore::Ping() {
@@ -158,6 +310,11 @@ absl::Status SqliteStore::Ping() {
   }
   return reader_.QueryInt64("SELECT coalesce(max(sequence), 0) FROM event")
       .status();
+}
+
+bool Exists(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0;
 }
 
 absl::Status CheckFolder(const std::string& path) {
@@ -222,33 +379,38 @@ absl::Status LimitSize(SqliteConnection& connection, int64_t max_bytes) {
 absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(
     const std::string& path, const SqliteOptions& options) {
   ALLOT_RETURN_IF_ERROR(CheckFolder(path));
-  ALLOT_ASSIGN_OR_RETURN(FileLock lock,
-                         FileLock::Acquire(absl::StrCat(path, ".lock")));
+  absl::StatusOr<FileLock> lock =
+      FileLock::Acquire(absl::StrCat(path, ".lock"));
+  // The folder may not be written.
+  if (absl::IsFailedPrecondition(lock.status()) && Exists(path)) {
+    return OpenSqliteReadOnly(path, options);
+  }
+  if (!lock.ok()) return lock.status();
   ALLOT_ASSIGN_OR_RETURN(
       SqliteConnection writer,
       SqliteConnection::Open(path, SqliteMode::kReadWriteCreate,
                              options.busy_timeout));
-  if (writer.IsReadOnly()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("sqlite:", path, " is read-only"));
-  }
+  if (writer.IsReadOnly()) return OpenSqliteReadOnly(path, options);
   // Before anything that would write to somebody else's file.
   ALLOT_RETURN_IF_ERROR(CheckSqliteIdentity(writer, SqliteMigrations()));
   ALLOT_RETURN_IF_ERROR(CheckForDamage(writer, options.check_up_to_bytes));
   ALLOT_RETURN_IF_ERROR(Configure(writer));
   ALLOT_RETURN_IF_ERROR(MigrateSqlite(writer, SqliteMigrations()));
   ALLOT_RETURN_IF_ERROR(LimitSize(writer, options.max_bytes));
-  ALLOT_ASSIGN_OR_RETURN(
-      const int64_t last_sequence,
-      writer.QueryInt64("SELECT coalesce(max(sequence), 0) FROM event"));
+  ALLOT_ASSIGN_OR_RETURN(SequenceTable ends, ReadEnds(writer));
+  int64_t last_sequence = 0;
+  for (const auto& [pool, sequence] : ends) {
+    last_sequence = std::max(last_sequence, sequence);
+  }
   ALLOT_ASSIGN_OR_RETURN(SqliteEventWriter event_writer,
                          SqliteEventWriter::Create(writer));
   ALLOT_ASSIGN_OR_RETURN(SqliteConnection reader,
                          SqliteConnection::Open(path, SqliteMode::kReadOnly,
                                                 options.busy_timeout));
-  return std::make_unique<SqliteStore>(
-      std::move(lock), std::move(writer), std::move(reader),
-      std::move(event_writer), last_sequence, options.busy_timeout);
+  return std::make_unique<SqliteStore>(*std::move(lock), std::move(writer),
+                                       std::move(reader),
+                                       std::move(event_writer), std::move(ends),
+                                       last_sequence, options.busy_timeout);
 }
 
 }  // namespace allot

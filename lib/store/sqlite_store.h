@@ -8,7 +8,7 @@
 // acknowledged, on a disk that keeps its word. Appends of several threads share
 // one sync; each stays atomic by itself.
 //
-// Exclusive: one process at a time, by a lock on PATH.lock. Readers are
+// Exclusive: one process at a time writes, by a lock on PATH.lock. Readers are
 // welcome.
 #ifndef ALLOT_LIB_STORE_SQLITE_STORE_H_
 #define ALLOT_LIB_STORE_SQLITE_STORE_H_
@@ -35,12 +35,19 @@ struct SqliteOptions {
   int64_t check_up_to_bytes = 64 << 20;
 };
 
-// Opens `path`, or creates it. Besides the errors of Store:
+// Opens `path`, or creates it. A file that may not be written is opened for
+// reading: Append() then answers kFailedPrecondition. Besides the errors of
+// Store:
 //   kNotFound            the folder does not exist
-//   kFailedPrecondition  not allot's file, written by a newer allot, read-only
+//   kFailedPrecondition  not allot's file, or written by a newer allot
 //   kUnavailable         another process has it open
 //   kDataLoss            the file is damaged
 absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(
+    const std::string& path, const SqliteOptions& options = {});
+
+// Opens `path` for reading only, also while another process writes to it.
+// Errors: as above; kFailedPrecondition for a file that must be migrated first.
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteReadOnly(
     const std::string& path, const SqliteOptions& options = {});
 
 // Copies the store at `from` to the new file `to`, at one moment of its life,

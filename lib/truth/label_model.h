@@ -28,6 +28,7 @@
 #include <span>
 #include <vector>
 
+#include "lib/truth/answer_channel.h"
 #include "lib/truth/calibration.h"
 #include "lib/truth/group_weights.h"
 #include "lib/truth/hierarchical_labelers.h"
@@ -55,6 +56,10 @@ struct LabelModel {
   std::vector<float> mean_habit;  // [K]
 
   CalibrationMap calibration;
+
+  // What planning expects of each slot's answers, and, last, of the mean
+  // labeler's. Empty without matrices, or beyond kMostChannelClasses.
+  AnswerChannels channels;
 };
 
 inline constexpr int32_t kNoSlot = -1;
@@ -79,6 +84,10 @@ class LabelModelScorer {
   void Score(const LabelModel& model, std::span<const double> prior,
              std::span<const ModelAnswer> answers, bool explain,
              TaskPosterior* result);
+
+  // Of the last Score(): the posterior before tempering, each answer as a
+  // witness of its own. Writes [K].
+  void Untempered(std::vector<double>& probability) const;
 
   // [answers] Of the last Score() with `explain`: the probability that the
   // labeler is right on such a task, before it is answered.

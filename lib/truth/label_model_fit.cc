@@ -2,13 +2,16 @@
 #include "lib/truth/label_model_fit.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
 #include "lib/base/status_macros.h"
 #include "lib/truth/gold_index.h"
 #include "lib/truth/hierarchical.h"
+#include "lib/truth/tempering.h"
 
 namespace allot {
 namespace {
@@ -84,6 +87,62 @@ LabelModel Freeze(const HierarchicalFit& fit, int32_t slots, int32_t classes) {
   return model;
 }
 
+// Frequencies of the answers to tasks of each class, as far as the fit is sure
+// of these, before tempering. `gold` overrides it.
+AnswerChannels CountChannels(const HierarchicalFit& fit,
+                             std::span<const LabelAnswer> answers,
+                             std::span<const GoldLabel> gold,
+                             const LabelModel& model) {
+  if (!model.has_matrices || model.num_classes > kMostChannelClasses) return {};
+  constexpr double kPriorAnswers = 1;
+  const auto k = static_cast<size_t>(model.num_classes);
+  const size_t slots = model.knowing.size();
+  const MatrixF& posterior = fit.aggregation.posterior;
+  std::vector<int32_t> count(static_cast<size_t>(posterior.rows()), 0);
+  for (const LabelAnswer& answer : answers) ++count[answer.task];
+  std::vector<double> belief(count.size() * k);
+  for (size_t t = 0; t < count.size(); ++t) {
+    const double power = 1 / EvidencePower(count[t]);
+    double sum = 0;
+    for (size_t c = 0; c < k; ++c) {
+      const double p =
+          posterior(static_cast<Eigen::Index>(t), static_cast<Eigen::Index>(c));
+      sum += belief[t * k + c] = std::pow(p, power);
+    }
+    for (size_t c = 0; c < k; ++c) belief[t * k + c] /= sum;
+  }
+  for (const GoldLabel& known : gold) {
+    double* row = &belief[static_cast<size_t>(known.task) * k];
+    std::fill_n(row, k, 0.0);
+    row[known.label] = 1;
+  }
+  std::vector<double> cells((slots + 1) * k * k);
+  for (size_t i = 0; i <= slots; ++i) {
+    for (size_t c = 0; c < k; ++c) {
+      for (size_t l = 0; l < k; ++l) {
+        cells[(i * k + c) * k + l] =
+            kPriorAnswers * ((1 - model.mean_knowing) * model.guess[l * k + c] +
+                             (c == l ? model.mean_knowing : 0));
+      }
+    }
+  }
+  for (const LabelAnswer& answer : answers) {
+    const auto slot = static_cast<size_t>(answer.labeler);
+    for (size_t c = 0; c < k; ++c) {
+      cells[(slot * k + c) * k + static_cast<size_t>(answer.label)] +=
+          belief[static_cast<size_t>(answer.task) * k + c];
+    }
+  }
+  std::vector<float> rows(cells.size());
+  for (size_t row = 0; row < cells.size(); row += k) {
+    const double sum = std::accumulate(&cells[row], &cells[row] + k, 0.0);
+    for (size_t l = 0; l < k; ++l) {
+      rows[row + l] = static_cast<float>(cells[row + l] / sum);
+    }
+  }
+  return AnswerChannels(model.num_classes, std::move(rows));
+}
+
 class ModelFitter {
  public:
   ModelFitter(const LabelModelInput& input, std::vector<LabelAnswer> answers)
@@ -102,6 +161,7 @@ class ModelFitter {
     LabelModelFit result;
     ALLOT_ASSIGN_OR_RETURN(const HierarchicalFit fit, Fit(kHands));
     result.model = Freeze(fit, input_.num_slots, input_.num_classes);
+    result.model.channels = CountChannels(fit, answers_, gold_, result.model);
     result.iterations = fit.aggregation.iterations;
     ALLOT_RETURN_IF_ERROR(Calibrate(result));
     return result;

@@ -119,6 +119,7 @@ void BenchInsert(const std::filesystem::path& folder) {
   constexpr int kBatches = 100;
   std::vector<double> ratios, raw_rates, store_rates;
   int64_t next = 0;
+  int64_t after = 0;
   for (int round = 0; round < kRounds; ++round) {
     std::vector<std::vector<Answer>> batches;
     std::vector<Event> events;
@@ -134,7 +135,7 @@ void BenchInsert(const std::filesystem::path& folder) {
     const auto time_store = [&] {
       const auto start = SteadyClock::now();
       for (const Event& event : events) {
-        Check(store->Append(std::span(&event, 1)).status());
+        after = Check(store->Append("pool", after, std::span(&event, 1)));
       }
       return SecondsSince(start);
     };
@@ -161,10 +162,14 @@ void BenchThreads(const std::filesystem::path& folder, int threads) {
   const auto start = SteadyClock::now();
   for (int t = 0; t < threads; ++t) {
     workers.emplace_back([&, t] {
+      // A pool for each: within one, changes are made one after another.
+      const std::string pool = absl::StrCat("pool", t);
+      int64_t after = 0;
       for (int i = t; i < kAppends; i += threads) {
-        const Event event = Recorded(MakeAnswers(int64_t{i} * kBatch, kBatch));
+        Event event = Recorded(MakeAnswers(int64_t{i} * kBatch, kBatch));
+        event.pool = pool;
         const auto begin = SteadyClock::now();
-        Check(store->Append(std::span(&event, 1)).status());
+        after = Check(store->Append(pool, after, std::span(&event, 1)));
         milliseconds[t].push_back(1e3 * SecondsSince(begin));
       }
     });
@@ -213,7 +218,7 @@ void BenchLoad(const std::filesystem::path& folder) {
     for (int64_t first = 0; first < kAnswers; first += kBatch) {
       events.push_back(Recorded(MakeAnswers(first, kBatch)));
     }
-    Check(store->Append(events).status());
+    Check(store->Append("pool", 0, events).status());
   }
   const auto begin = SteadyClock::now();
   const std::unique_ptr<Store> store = Check(OpenSqlite(path));
@@ -222,7 +227,7 @@ void BenchLoad(const std::filesystem::path& folder) {
   for (int round = 0; round < 5; ++round) {
     const auto start = SteadyClock::now();
     int64_t answers = 0;
-    Check(store->Load(0, [&](int64_t, Event&& event) {
+    Check(store->LoadAll({}, [&](int64_t, Event&& event) {
       if (const auto* recorded = std::get_if<AnswersRecorded>(&event.body)) {
         answers += static_cast<int64_t>(recorded->answers.size());
       }
@@ -254,11 +259,12 @@ void BenchCheckpoint(const std::filesystem::path& folder) {
     saving = false;
   });
   int64_t next = 0;
+  int64_t after = 0;
   const auto append = [&] {
     const Event event = Recorded(MakeAnswers(next, kBatch));
     next += kBatch;
     const auto start = SteadyClock::now();
-    Check(store->Append(std::span(&event, 1)).status());
+    after = Check(store->Append("pool", after, std::span(&event, 1)));
     return 1e3 * SecondsSince(start);
   };
   while (saving) beside.push_back(append());

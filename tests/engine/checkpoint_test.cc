@@ -85,6 +85,24 @@ TEST_F(CheckpointTest, GoingOnFromACheckpointEqualsGoingOnFromTheStart) {
   EXPECT_EQ(Skills(), after);
 }
 
+TEST_F(CheckpointTest, APoolWithoutACheckpointIsThereBesideOneThatHasOne) {
+  // A busy pool saves checkpoints, a quiet one, older than they, has none yet.
+  Pool quiet = SimplePool();
+  quiet.id = "quiet";
+  ASSERT_TRUE(engine_->UpsertPool(quiet).ok());
+  ASSERT_TRUE(engine_->UpsertLabelers("quiet", {MakeLabeler("a")}).ok());
+  EngineOptions options;
+  options.checkpoint_answers = 100;
+  auto engine = Engine::Open(store_.get(), &clock_, options);
+  ASSERT_TRUE(engine.ok());
+  ASSERT_TRUE((*engine)->SaveDueCheckpoints().ok());
+  ASSERT_EQ(store_->LoadCheckpoints()->size(), 1u);
+  Restart();
+  EXPECT_EQ(engine_->recovery().checkpoints_used, 1);
+  ASSERT_TRUE(engine_->FindPool("quiet").ok());
+  EXPECT_EQ(engine_->GetPool("quiet")->stats.labelers, 1);
+}
+
 TEST_F(CheckpointTest, ADamagedCheckpointOnlyCostsTime) {
   const std::string before = Skills();
   ASSERT_TRUE(engine_->SaveCheckpoints().ok());

@@ -17,6 +17,7 @@
 #include "cli/client.h"
 #include "cli/data_folder.h"
 #include "cli/text_table.h"
+#include "tests/eval/loop.h"
 #include "tests/eval/offline.h"
 #include "tests/eval/online.h"
 #include "tests/eval/online_report.h"
@@ -198,4 +199,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace allot
 
-int main(int argc, char** argv) { return allot::Main(argc, argv); }
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string(argv[1]) == "loop") {
+    return allot::LoopMain(argc - 1, argv + 1);
+  }
+  return allot::Main(argc, argv);
+}

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -262,6 +263,52 @@ TEST(Loop, ARetriedAllocationClaimsNothingTwice) {
       running.allocation().Allocate(&context, request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(ErrorInfoOf(status).reason(), "REQUEST_ID_REUSED");
+}
+
+TEST(Loop, ARetryAfterARestartGetsTheFirstResponseOfEveryMethod) {
+  const std::string path =
+      testing::TempDir() + "/retry_after_restart_" + std::to_string(getpid());
+  ServerOptions options = RunningServer::TestOptions();
+  options.store = "sqlite:" + path;
+  v1::AllocateRequest plan = Batch(2, 1);
+  plan.mutable_lease_duration()->set_seconds(60);
+  plan.set_request_id("same");
+  v1::ReportAnswersRequest report;
+  report.set_pool_id("animals");
+  report.set_request_id("same");
+  report.add_answers()->set_task_id("t0");
+  report.mutable_answers(0)->set_labeler_id("l0");
+  report.mutable_answers(0)->set_label(1);
+  std::vector<std::string> responses;
+  for (int start = 0; start < 2; ++start) {
+    RunningServer running(options);
+    if (start == 0) running.AddPool();
+    if (start == 0) running.AddLabelers(4, 10);
+    responses.push_back(Allocate(running, plan).SerializeAsString());
+    // On a stream it is the same request.
+    grpc::ClientContext stream_context;
+    auto stream = running.labelers().ReportAnswersStream(&stream_context);
+    v1::ReportAnswersStreamRequest chunk;
+    *chunk.mutable_request() = report;
+    stream->Write(chunk);
+    v1::ReportAnswersStreamResponse streamed;
+    ASSERT_TRUE(stream->Read(&streamed));
+    responses.push_back(streamed.response().SerializeAsString());
+    EXPECT_GT(streamed.response().roster_version(), 0);
+    grpc::ClientContext context;
+    v1::ReportAnswersResponse response;
+    ASSERT_TRUE(
+        running.labelers().ReportAnswers(&context, report, &response).ok());
+    EXPECT_EQ(response.SerializeAsString(), responses.back());
+    stream->WritesDone();
+    EXPECT_TRUE(stream->Finish().ok());
+    EXPECT_EQ(Stats(running).answers(), 1);
+  }
+  EXPECT_EQ(responses[0], responses[2]);
+  EXPECT_EQ(responses[1], responses[3]);
+  for (const char* end : {"", "-wal", "-shm", ".lock"}) {
+    std::filesystem::remove(path + end);
+  }
 }
 
 TEST(Loop, PagesOfLabelersAndPoolsAreComplete) {

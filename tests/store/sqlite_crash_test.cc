@@ -34,7 +34,7 @@ namespace {
     }
     const std::vector<Event> events = {AnswersEvent(batch, 20),
                                        {"p", batch, LabelersDeleted{{"x"}}}};
-    if (!(*store)->Append(events).ok()) _exit(3);
+    if (!AppendAtEnd(**store, events).ok()) _exit(3);
     if (write(pipe_end, &batch, sizeof(batch)) != sizeof(batch)) _exit(4);
   }
 }

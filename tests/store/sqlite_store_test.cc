@@ -90,15 +90,16 @@ TEST_F(SqliteStoreTest, RefusesASecondOpenerAndNamesTheFirst) {
 
 TEST_F(SqliteStoreTest, LetsForeignReadersQueryWhileInUse) {
   std::unique_ptr<Store> store = Open();
-  ASSERT_TRUE(store->Append(One(0, 6)).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, One(0, 6)).ok());
   EXPECT_EQ(Query("SELECT count(*) FROM answer WHERE pool = 'p'"), 6);
 }
 
 TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
   std::unique_ptr<Store> store = Open();
-  const absl::Status status = store->Append(HardEvents()).status();
+  const absl::Status status = AppendAtEnd(*store, HardEvents()).status();
   ASSERT_TRUE(status.ok()) << status;
-  EXPECT_EQ(Query("SELECT count(*) FROM event"), 18);
+  EXPECT_EQ(Query("SELECT count(*) FROM event"), 21);
+  EXPECT_EQ(Query("SELECT count(*) FROM request"), 2);
   EXPECT_EQ(Query("SELECT count(*) FROM pool"), 2);
   EXPECT_EQ(Query("SELECT count(*) FROM labeler_update"), 3);
   EXPECT_EQ(Query("SELECT count(*) FROM labeler_deletion"), 3);
@@ -114,7 +115,7 @@ TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
 
 TEST_F(SqliteStoreTest, AnswersEveryQueryOfItsDocumentation) {
   std::unique_ptr<Store> store = Open();
-  ASSERT_TRUE(store->Append(HardEvents()).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, HardEvents()).ok());
   std::ifstream file(std::string(ALLOT_DOCS_FOLDER) + "/store.md");
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   const std::string fence = "```sql\n";
@@ -155,16 +156,70 @@ TEST_F(SqliteStoreTest, TakesAnEmptyFileForANewStore) {
   EXPECT_NE(Open(), nullptr);
 }
 
-TEST_F(SqliteStoreTest, RefusesAReadOnlyFile) {
-  Open().reset();
+// Reads go on, writes are refused, and nothing on the disk changes.
+void ExpectReadOnly(Store& store, const std::string& path) {
+  std::ifstream before_file(path, std::ios::binary);
+  const std::string before((std::istreambuf_iterator<char>(before_file)), {});
+  EXPECT_TRUE(store.read_only());
+  EXPECT_EQ(LoadAll(store).size(), 3u);
+  EXPECT_EQ(store.Ends()->at(0).sequence, 3);
+  EXPECT_TRUE(store.Ping().ok());
+  const absl::Status status = AppendAtEnd(store, One(9)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("is read-only"));
+  EXPECT_FALSE(store.SaveCheckpoints({}).ok());
+  std::ifstream after_file(path, std::ios::binary);
+  const std::string after((std::istreambuf_iterator<char>(after_file)), {});
+  EXPECT_TRUE(before == after);
+}
+
+// Root may write to any file: is somebody else for a while.
+class Nobody {
+ public:
+  Nobody() : user_(geteuid()) {
+    EXPECT_EQ(seteuid(user_ == 0 ? 65534 : user_), 0);
+  }
+  ~Nobody() { EXPECT_EQ(seteuid(user_), 0); }
+
+ private:
+  const uid_t user_;
+};
+
+TEST_F(SqliteStoreTest, ServesReadsOfAFileThatMayNotBeWritten) {
+  ASSERT_TRUE(AppendAtEnd(*Open(), {AnswersEvent(0, 1), AnswersEvent(1, 1),
+                                    AnswersEvent(2, 1)})
+                  .ok());
   chmod(path_.c_str(), 0444);
   chmod((path_ + ".lock").c_str(), 0666);
   chmod(folder_.File("").c_str(), 0777);
-  // Root may write to any file: be somebody else.
-  const uid_t user = geteuid();
-  ASSERT_EQ(seteuid(user == 0 ? 65534 : user), 0);
-  ExpectRefused(absl::StatusCode::kFailedPrecondition, "is read-only");
-  ASSERT_EQ(seteuid(user), 0);
+  const Nobody nobody;
+  ExpectReadOnly(*Open(), path_);
+}
+
+TEST_F(SqliteStoreTest, ServesReadsInAFolderThatMayNotBeWritten) {
+  ASSERT_TRUE(AppendAtEnd(*Open(), {AnswersEvent(0, 1), AnswersEvent(1, 1),
+                                    AnswersEvent(2, 1)})
+                  .ok());
+  std::filesystem::remove(path_ + ".lock");
+  chmod(path_.c_str(), 0444);
+  chmod(folder_.File("").c_str(), 0555);
+  {
+    const Nobody nobody;
+    ExpectReadOnly(*Open(), path_);
+  }
+  chmod(folder_.File("").c_str(), 0777);
+}
+
+TEST_F(SqliteStoreTest, CanBeReadByAnotherProcessWhileInUse) {
+  const std::unique_ptr<Store> writer = Open();
+  ASSERT_TRUE(AppendAtEnd(*writer, {AnswersEvent(0, 1), AnswersEvent(1, 1),
+                                    AnswersEvent(2, 1)})
+                  .ok());
+  const auto reader = OpenSqliteReadOnly(path_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  ExpectReadOnly(**reader, path_);
+  ASSERT_TRUE(AppendAtEnd(*writer, One(7)).ok());
+  EXPECT_EQ(LoadAll(**reader).size(), 4u);
 }
 
 TEST_F(SqliteStoreTest, NamesADamagedFile) {
@@ -172,7 +227,7 @@ TEST_F(SqliteStoreTest, NamesADamagedFile) {
     std::unique_ptr<Store> store = Open();
     std::vector<Event> events;
     for (int i = 0; i < 40; ++i) events.push_back(AnswersEvent(i, 60));
-    ASSERT_TRUE(store->Append(events).ok());
+    ASSERT_TRUE(AppendAtEnd(*store, events).ok());
   }
   std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
   for (const int page : {5, 6, 7, 8, 9, 10}) {
@@ -188,14 +243,14 @@ TEST_F(SqliteStoreTest, NoticesDamageWhileLoadingWhenItWasNotCheckedForAtOpen) {
     std::unique_ptr<Store> store = Open();
     std::vector<Event> events;
     for (int i = 0; i < 40; ++i) events.push_back(AnswersEvent(i, 60));
-    ASSERT_TRUE(store->Append(events).ok());
+    ASSERT_TRUE(AppendAtEnd(*store, events).ok());
   }
   Execute("DELETE FROM answer WHERE row = 100");
   SqliteOptions unchecked;
   unchecked.check_up_to_bytes = 0;
   std::unique_ptr<Store> store = Open(unchecked);
   const absl::Status status =
-      store->Load(0, [](int64_t, Event&&) { return absl::OkStatus(); });
+      store->LoadAll({}, [](int64_t, Event&&) { return absl::OkStatus(); });
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("event 2 should have 60 rows in table answer, found "
@@ -204,10 +259,10 @@ TEST_F(SqliteStoreTest, NoticesDamageWhileLoadingWhenItWasNotCheckedForAtOpen) {
 
 TEST_F(SqliteStoreTest, NoticesARowWithoutAnEvent) {
   std::unique_ptr<Store> store = Open();
-  ASSERT_TRUE(store->Append(One(0)).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, One(0)).ok());
   Execute("INSERT INTO lease VALUES (1, 7, 'p', 'l', 't', 'x', 0)");
   const absl::Status status =
-      store->Load(0, [](int64_t, Event&&) { return absl::OkStatus(); });
+      store->LoadAll({}, [](int64_t, Event&&) { return absl::OkStatus(); });
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
 }
 
@@ -223,29 +278,25 @@ TEST_F(SqliteStoreTest, RefusesNumbersThatSqliteWouldChange) {
   std::vector<Event> events = One(0);
   std::get<AnswersRecorded>(events[0].body).answers[0].handling_seconds =
       std::nan("");
-  EXPECT_EQ(store->Append(events).status().code(),
+  EXPECT_EQ(AppendAtEnd(*store, events).status().code(),
             absl::StatusCode::kInvalidArgument);
   Task task;
   task.prior = {0.5, INFINITY};
-  EXPECT_EQ(store->Append(std::vector<Event>{{"p", 0, TasksRecorded{{task}}}})
-                .status()
-                .code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      AppendAtEnd(*store, {{"p", 0, TasksRecorded{{task}}}}).status().code(),
+      absl::StatusCode::kInvalidArgument);
   Pool pool;
   pool.learning.drift_per_day = INFINITY;
-  EXPECT_EQ(store->Append(std::vector<Event>{{"p", 0, PoolUpserted{pool}}})
-                .status()
-                .code(),
+  EXPECT_EQ(AppendAtEnd(*store, {{"p", 0, PoolUpserted{pool}}}).status().code(),
             absl::StatusCode::kInvalidArgument);
   LabelerUpdate update;
   update.qualifications = {"\xff not UTF-8"};
-  EXPECT_EQ(
-      store->Append(std::vector<Event>{{"p", 0, LabelersUpserted{{update}}}})
-          .status()
-          .code(),
-      absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(AppendAtEnd(*store, {{"p", 0, LabelersUpserted{{update}}}})
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
   // And none of that is in the way of the next one.
-  EXPECT_EQ(*store->Append(One(0)), 1);
+  EXPECT_EQ(*AppendAtEnd(*store, One(0)), 1);
   EXPECT_EQ(LoadAll(*store).size(), 1u);
 }
 
@@ -256,7 +307,7 @@ TEST_F(SqliteStoreTest, AnswersThatTheDiskIsFullKeepsServingReadsAndRecovers) {
   int accepted = 0;
   absl::Status status;
   while (status.ok()) {
-    status = store->Append(One(accepted, 64)).status();
+    status = AppendAtEnd(*store, One(accepted, 64)).status();
     if (status.ok()) ++accepted;
     ASSERT_LT(accepted, 1000);
   }
@@ -274,7 +325,7 @@ TEST_F(SqliteStoreTest, AnswersThatTheDiskIsFullKeepsServingReadsAndRecovers) {
   // Somebody made room.
   store = Open();
   EXPECT_EQ(LoadAll(*store), kept);
-  EXPECT_EQ(*store->Append(One(accepted, 64)), accepted + 1);
+  EXPECT_EQ(*AppendAtEnd(*store, One(accepted, 64)), accepted + 1);
 }
 
 TEST_F(SqliteStoreTest, TellsEachThreadOfAFullDiskWhatBecameOfItsOwnBatch) {
@@ -288,7 +339,7 @@ TEST_F(SqliteStoreTest, TellsEachThreadOfAFullDiskWhatBecameOfItsOwnBatch) {
       for (int b = 0; b < 60; ++b) {
         // Small ones still fit when large ones no longer do.
         const std::vector<Event> batch = One(t * 1000 + b, b % 2 ? 1 : 64);
-        const absl::StatusOr<int64_t> last = store->Append(batch);
+        const absl::StatusOr<int64_t> last = AppendAtEnd(*store, batch);
         if (last.ok()) {
           accepted[t][*last] = Describe(batch[0]);
         } else {
@@ -311,7 +362,7 @@ TEST_F(SqliteStoreTest, RecordsASmallBatchBesideOneThatFindsTheDiskFull) {
   SqliteOptions small;
   small.max_bytes = 200'000;
   std::unique_ptr<Store> store = Open(small);
-  ASSERT_TRUE(store->Append(One(0, 600)).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, One(0, 600)).ok());
   // While somebody else writes, the first append waits and the other two
   // gather behind it: they share a commit.
   absl::StatusOr<SqliteConnection> other = SqliteConnection::Open(
@@ -322,7 +373,7 @@ TEST_F(SqliteStoreTest, RecordsASmallBatchBesideOneThatFindsTheDiskFull) {
   for (const int t : {0, 1, 2}) {
     threads.emplace_back([&, t] {
       const std::vector<Event> batch = One(t + 1, t == 1 ? 5000 : 1);
-      statuses[t] = store->Append(batch).status();
+      statuses[t] = AppendAtEnd(*store, batch).status();
     });
     absl::SleepFor(absl::Milliseconds(30));
   }
@@ -341,11 +392,11 @@ TEST_F(SqliteStoreTest, IsUnavailableWhileAnotherProcessWrites) {
   absl::StatusOr<SqliteConnection> other = SqliteConnection::Open(
       path_, SqliteMode::kReadWrite, absl::ZeroDuration());
   ASSERT_TRUE(other->Execute("BEGIN IMMEDIATE").ok());
-  EXPECT_EQ(store->Append(One(0)).status().code(),
+  EXPECT_EQ(AppendAtEnd(*store, One(0)).status().code(),
             absl::StatusCode::kUnavailable);
   EXPECT_TRUE(LoadAll(*store).empty());
   ASSERT_TRUE(other->Execute("ROLLBACK").ok());
-  EXPECT_EQ(*store->Append(One(0)), 1);
+  EXPECT_EQ(*AppendAtEnd(*store, One(0)), 1);
 }
 
 TEST_F(SqliteStoreTest, KeepsTheWriteAheadLogShortWhileSavingCheckpoints) {
@@ -386,12 +437,12 @@ TEST_F(SqliteStoreTest, KeepsTheOldCheckpointsWhenASaveFailsHalfWay) {
 
 TEST_F(SqliteStoreTest, BacksUpWhileInUse) {
   std::unique_ptr<Store> store = Open();
-  ASSERT_TRUE(store->Append(HardEvents()).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, HardEvents()).ok());
   const std::string copy = folder_.File("copy.db");
   const absl::Status status = BackUpSqlite(path_, copy);
   ASSERT_TRUE(status.ok()) << status;
   const std::map<int64_t, std::string> saved = LoadAll(*store);
-  ASSERT_TRUE(store->Append(One(0)).ok());
+  ASSERT_TRUE(AppendAtEnd(*store, One(0)).ok());
   absl::StatusOr<std::unique_ptr<Store>> restored = OpenSqlite(copy);
   ASSERT_TRUE(restored.ok()) << restored.status();
   EXPECT_EQ(LoadAll(**restored), saved);
@@ -404,6 +455,45 @@ TEST_F(SqliteStoreTest, RefusesToBackUpNothingOrOverSomething) {
   Open().reset();
   EXPECT_EQ(BackUpSqlite(path_, path_).code(),
             absl::StatusCode::kAlreadyExists);
+}
+
+TEST_F(SqliteStoreTest, OpensAStoreOfTheFirstVersionAndGoesOn) {
+  std::ifstream file(std::string(ALLOT_TESTS_FOLDER) +
+                     "/store/schema_version_1.sql");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  Execute(text);
+  ASSERT_EQ(Query("PRAGMA user_version"), 1);
+  const int64_t events = Query("SELECT count(*) FROM event");
+  const int64_t answers = Query("SELECT count(*) FROM answer");
+  ASSERT_GT(answers, 0);
+  {
+    std::unique_ptr<Store> store = Open();
+    EXPECT_EQ(static_cast<int64_t>(LoadAll(*store).size()), events);
+    ASSERT_TRUE(AppendAtEnd(*store, HardEvents()).ok());
+  }
+  EXPECT_EQ(Query("PRAGMA user_version"), 2);
+  const auto hard = static_cast<int64_t>(HardEvents().size());
+  EXPECT_EQ(static_cast<int64_t>(LoadAll(*Open()).size()), events + hard);
+  EXPECT_EQ(Query("SELECT count(*) FROM answer WHERE pool = 'demo'"), answers);
+}
+
+TEST_F(SqliteStoreTest, ForgetsResponsesOfYesterdayButNotTheirEvents) {
+  constexpr int64_t kHour = 3600LL * 1'000'000;
+  std::unique_ptr<Store> store = Open();
+  std::vector<Event> events;
+  for (int n = 0; n < 48; ++n) {
+    events.push_back(
+        {"p", n * kHour, RequestAnswered{std::to_string(n), 1, "response"}});
+  }
+  ASSERT_TRUE(AppendAtEnd(*store, events).ok());
+  ASSERT_TRUE(store->SaveCheckpoints({}).ok());
+  EXPECT_EQ(Query("SELECT count(*) FROM request"), 24);
+  EXPECT_EQ(Query("SELECT min(request) FROM request"), 24);
+  const std::map<int64_t, std::string> kept = LoadAll(*store);
+  ASSERT_EQ(kept.size(), 48u);
+  EXPECT_EQ(kept.at(1), Describe({"p", 0, RequestAnswered{}}));
+  EXPECT_EQ(kept.at(48), Describe(events.back()));
+  EXPECT_EQ(LoadAll(*store, 40).size(), 8u);
 }
 
 TEST(SqliteSchema, MigratesForwardStepByStepKeepingWhatIsThere) {

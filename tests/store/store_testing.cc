@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "lib/base/status_macros.h"
 
 namespace allot {
 namespace {
@@ -108,6 +109,9 @@ class Text {
   }
   void operator()(const LeasesEnded& e) {
     Add(e.ids).Add(static_cast<int>(e.reason));
+  }
+  void operator()(const RequestAnswered& e) {
+    Add(e.id).Add(static_cast<int64_t>(e.fingerprint)).Add(e.response);
   }
 
   const std::string& text() const { return text_; }
@@ -220,6 +224,11 @@ std::vector<Event> HardEvents() {
       {pool, 12, LeasesEnded{{"l1"}, ReleaseReason::kReleased}},
       {pool, 13, LeasesEnded{{"l2", ""}, ReleaseReason::kNotAgainToHer}},
       {pool, 14, LeasesEnded{{}, ReleaseReason::kExpired}},
+      {pool, 15,
+       RequestAnswered{"Allocate:ü\"", ~uint64_t{0},
+                       std::string("nul\0\xff", 5)}},
+      {pool, 15, RequestAnswered{"r", 0, ""}},
+      {pool, 15, RequestAnswered{}},  // forgotten
   };
 }
 
@@ -237,11 +246,38 @@ Event AnswersEvent(int batch, int count, const std::string& pool) {
   return {pool, batch, std::move(recorded)};
 }
 
+absl::StatusOr<int64_t> AppendAtEnd(Store& store,
+                                    const std::vector<Event>& events) {
+  int64_t last = 0;
+  for (size_t begin = 0, end = 0; begin < events.size(); begin = end) {
+    const std::string& pool = events[begin].pool;
+    while (end < events.size() && events[end].pool == pool) ++end;
+    const std::span<const Event> run(&events[begin], end - begin);
+    while (true) {
+      int64_t after = 0;
+      ALLOT_ASSIGN_OR_RETURN(const std::vector<LogEnd> ends, store.Ends());
+      for (const LogEnd& known : ends) {
+        if (known.pool == pool) after = known.sequence;
+      }
+      const absl::StatusOr<int64_t> appended = store.Append(pool, after, run);
+      if (absl::IsAborted(appended.status())) continue;  // another thread did
+      if (!appended.ok()) return appended;
+      last = *appended;
+      break;
+    }
+  }
+  return last;
+}
+
 std::map<int64_t, std::string> LoadAll(Store& store, int64_t after) {
   std::map<int64_t, std::string> events;
   int64_t last = after;
+  LogPositions positions;
+  const absl::StatusOr<std::vector<LogEnd>> ends = store.Ends();
+  EXPECT_TRUE(ends.ok()) << ends.status();
+  for (const LogEnd& end : *ends) positions[end.pool] = after;
   const absl::Status status =
-      store.Load(after, [&](int64_t sequence, Event&& event) {
+      store.LoadAll(positions, [&](int64_t sequence, Event&& event) {
         EXPECT_GT(sequence, last);
         last = sequence;
         events[sequence] = Describe(event);

@@ -24,7 +24,13 @@ std::vector<Event> HardEvents();
 // `count` new answers; `batch` makes their keys.
 Event AnswersEvent(int batch, int count, const std::string& pool = "p");
 
-// All events above `after`. Fails the test when Load() does.
+// Appends the events wherever their pools' logs end; a run of events of one
+// pool is one append. The number of the last one; the first error ends it.
+absl::StatusOr<int64_t> AppendAtEnd(Store& store,
+                                    const std::vector<Event>& events);
+
+// All events above `after`, of all pools of a store with one series. Fails the
+// test when Load() does.
 std::map<int64_t, std::string> LoadAll(Store& store, int64_t after = 0);
 
 // A folder of its own for each test, removed at the end. In memory where there

@@ -5,12 +5,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/base/mutex.h"
@@ -48,21 +48,26 @@ class FaultyStore final : public Store {
     return appends_;
   }
 
-  absl::StatusOr<int64_t> Append(std::span<const Event> events) override {
+  bool shared() const override { return inner_->shared(); }
+
+  absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
+                                 std::span<const Event> events) override {
     {
       MutexLock lock(mutex_);
       ++appends_;
       if (broken_ || appends_ == failing_append_) return error_;
     }
-    return inner_->Append(events);
+    return inner_->Append(pool, after, events);
   }
 
-  absl::Status Load(
-      int64_t after,
-      absl::FunctionRef<absl::Status(int64_t sequence, Event&& event)> visit)
-      override {
-    return inner_->Load(after, visit);
+  absl::Status Load(absl::string_view pool, int64_t after,
+                    EventVisitor visit) override {
+    return inner_->Load(pool, after, visit);
   }
+  absl::Status LoadAll(const LogPositions& after, EventVisitor visit) override {
+    return inner_->LoadAll(after, visit);
+  }
+  absl::StatusOr<std::vector<LogEnd>> Ends() override { return inner_->Ends(); }
 
   absl::Status SaveCheckpoints(
       std::span<const Checkpoint> checkpoints) override {
@@ -75,6 +80,11 @@ class FaultyStore final : public Store {
 
   absl::StatusOr<std::vector<Checkpoint>> LoadCheckpoints() override {
     return inner_->LoadCheckpoints();
+  }
+
+  absl::StatusOr<std::optional<Checkpoint>> LoadCheckpoint(
+      absl::string_view pool) override {
+    return inner_->LoadCheckpoint(pool);
   }
 
   absl::Status Ping() override {

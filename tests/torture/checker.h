@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Does a history keep what allot promises? Judged from the outside: a call took
+// effect at some moment between being sent and being answered, and one that was
+// never answered may or may not have. Only what is wrong for every such moment
+// is a violation, so the checker never cries wolf; and since every call of a
+// run is sent until it is answered, little stays in doubt.
+//
+// A lease is certainly open from the answer that granted it until somebody may
+// have ended it: the first call that releases it or answers its pair is sent,
+// or it expires (as renewed). On those spans and on answers:
+//
+//   pair_twice        two leases of a pair at once; a pair that was answered,
+//   or
+//                     skipped for good, is granted again
+//   over_redundancy   open leases + answers in time > k, at any moment
+//   over_capacity     a labeler's open leases > her capacity, at any moment
+//   answer_lost       an acknowledged answer is not there at the end
+//   answer_twice      there more than once, or recorded by two requests
+//   answer_invented   there, but nobody sent it
+//   answer_changed    there with another label than was acknowledged
+//   stale_lease       a lease that had ended was renewed or released
+//   late_as_in_time   an answer counted as in time after its lease was released
+//   fencing           lease numbers: one given twice, or one that is smaller
+//                     than that of a lease granted before
+//   retry_differs     a request sent again got another response
+#ifndef ALLOT_TESTS_TORTURE_CHECKER_H_
+#define ALLOT_TESTS_TORTURE_CHECKER_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/torture/history.h"
+
+namespace allot::torture {
+
+struct Verdict {
+  std::map<std::string, int64_t> violations;  // by name, those above
+  std::vector<std::string> examples;          // the first few, in words
+
+  int64_t total() const {
+    int64_t sum = 0;
+    for (const auto& [name, count] : violations) sum += count;
+    return sum;
+  }
+};
+
+// O(n log n) in the items of the history.
+Verdict Check(const History& history);
+
+// Only whether what was acknowledged before is among `kept`, each exactly once:
+// the part that holds at any moment, after a restart say. The calls that are
+// under way must be among `calls`.
+Verdict CheckKept(const std::vector<const Call*>& calls,
+                  const std::vector<Kept>& kept);
+
+}  // namespace allot::torture
+
+#endif  // ALLOT_TESTS_TORTURE_CHECKER_H_

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/torture/cluster.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "lib/base/status_macros.h"
+
+namespace allot::torture {
+namespace {
+
+constexpr absl::Duration kStartTimeout = absl::Seconds(120);
+
+sockaddr_in Loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  return address;
+}
+
+absl::StatusOr<int> FreePort() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = Loopback(0);
+  socklen_t size = sizeof(address);
+  const bool bound =
+      bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+      getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  close(socket);
+  if (!bound) return absl::UnavailableError("no free port");
+  return ntohs(address.sin_port);
+}
+
+// Whether a redis-server that has loaded its data listens there.
+bool RedisAnswers(int port) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  const sockaddr_in address = Loopback(port);
+  char reply[64] = {};
+  const bool answered =
+      connect(socket, reinterpret_cast<const sockaddr*>(&address),
+              sizeof(address)) == 0 &&
+      write(socket, "PING\r\n", 6) == 6 &&
+      read(socket, reply, sizeof(reply) - 1) > 0 &&
+      absl::StartsWith(reply, "+PONG");
+  close(socket);
+  return answered;
+}
+
+}  // namespace
+
+Child::~Child() {
+  if (running()) Signal(SIGKILL);
+}
+
+absl::Status Child::Start(const std::vector<std::string>& command,
+                          const std::string& log) {
+  int pipe[2];
+  if (pipe2(pipe, O_CLOEXEC) != 0) return absl::InternalError("pipe");
+  std::vector<char*> words;
+  for (const std::string& word : command) {
+    words.push_back(const_cast<char*>(word.c_str()));
+  }
+  words.push_back(nullptr);
+  const int error_file =
+      open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  pid_ = fork();
+  if (pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(pipe[1], STDOUT_FILENO);
+    dup2(error_file, STDERR_FILENO);
+    execvp(words[0], words.data());
+    _exit(127);
+  }
+  close(pipe[1]);
+  close(error_file);
+  if (output_ >= 0) close(output_);
+  output_ = pipe[0];
+  if (pid_ < 0) return absl::InternalError("fork");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Child::ReadLine(absl::Duration timeout) {
+  const absl::Time end = absl::Now() + timeout;
+  std::string line;
+  while (true) {
+    pollfd wait{output_, POLLIN, 0};
+    const int64_t left = absl::ToInt64Milliseconds(end - absl::Now());
+    if (left <= 0 || poll(&wait, 1, static_cast<int>(left)) == 0) {
+      return absl::DeadlineExceededError("it did not get ready");
+    }
+    char byte = 0;
+    if (read(output_, &byte, 1) != 1) {
+      return absl::UnavailableError("it ended before it was ready");
+    }
+    if (byte == '\n') return line;
+    line.push_back(byte);
+  }
+}
+
+void Child::Signal(int signal) {
+  if (!running()) return;
+  kill(pid_, signal);
+  if (signal == SIGSTOP || signal == SIGCONT) return;
+  waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(
+    ClusterOptions options) {
+  std::unique_ptr<Cluster> cluster(new Cluster(std::move(options)));
+  const ClusterOptions& given = cluster->options_;
+  if (given.replicas > 1 && given.store != "redis") {
+    return absl::InvalidArgumentError(
+        "only a redis store can serve several replicas");
+  }
+  if (!given.address.empty()) {
+    cluster->store_address_ = given.address;
+  } else if (given.store == "redis") {
+    ALLOT_ASSIGN_OR_RETURN(cluster->redis_port_, FreePort());
+    ALLOT_RETURN_IF_ERROR(cluster->StartRedis());
+    cluster->store_address_ =
+        absl::StrCat("redis://127.0.0.1:", cluster->redis_port_);
+  } else if (given.store == "sqlite") {
+    cluster->store_address_ =
+        absl::StrCat("sqlite:", given.folder, "/allot.db");
+  } else {
+    cluster->store_address_ = "memory:";
+  }
+  for (int i = 0; i < given.replicas; ++i) {
+    cluster->replicas_.push_back(std::make_unique<Replica>());
+    cluster->replicas_.back()->address = "127.0.0.1:0";
+    ALLOT_RETURN_IF_ERROR(cluster->StartReplica(static_cast<size_t>(i)));
+  }
+  return cluster;
+}
+
+absl::Status Cluster::StartReplica(size_t number) {
+  Replica& replica = *replicas_[number];
+  ALLOT_RETURN_IF_ERROR(replica.child.Start(
+      {options_.allotd, absl::StrCat("--store=", store_address_),
+       absl::StrCat("--listen=", replica.address),
+       "--http_listen=", "--queue=2000", "--log_level=warning"},
+      absl::StrCat(options_.folder, "/allotd.", number, ".log")));
+  const absl::StatusOr<std::string> line =
+      replica.child.ReadLine(kStartTimeout);
+  if (!line.ok()) {
+    return absl::Status(line.status().code(),
+                        absl::StrCat("allotd: ", line.status().message()));
+  }
+  // {"grpc":"HOST:PORT",...}
+  const size_t begin = line->find("\"grpc\":\"") + 8;
+  replica.address = line->substr(begin, line->find('"', begin) - begin);
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::StartRedis() {
+  if (redis_ == nullptr) redis_ = std::make_unique<Child>();
+  ALLOT_RETURN_IF_ERROR(
+      redis_->Start({"redis-server", "--port", absl::StrCat(redis_port_),
+                     "--bind", "127.0.0.1", "--dir", options_.folder, "--save",
+                     "", "--appendonly", "yes", "--appendfsync", "always"},
+                    absl::StrCat(options_.folder, "/redis.log")));
+  const absl::Time end = absl::Now() + kStartTimeout;
+  while (!RedisAnswers(redis_port_)) {
+    if (absl::Now() > end) {
+      return absl::DeadlineExceededError("redis-server did not get ready");
+    }
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<absl::Duration> Cluster::KillAndRestart(int replica) {
+  const auto number = static_cast<size_t>(replica);
+  replicas_[number]->child.Signal(SIGKILL);
+  const absl::Time start = absl::Now();
+  ALLOT_RETURN_IF_ERROR(StartReplica(number));
+  return absl::Now() - start;
+}
+
+void Cluster::Pause(int replica, absl::Duration pause) {
+  Child& child = replicas_[static_cast<size_t>(replica)]->child;
+  child.Signal(SIGSTOP);
+  absl::SleepFor(pause);
+  child.Signal(SIGCONT);
+}
+
+absl::StatusOr<absl::Duration> Cluster::KillAndRestartRedis() {
+  redis_->Signal(SIGKILL);
+  const absl::Time start = absl::Now();
+  ALLOT_RETURN_IF_ERROR(StartRedis());
+  return absl::Now() - start;
+}
+
+}  // namespace allot::torture

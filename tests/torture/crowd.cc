@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/torture/crowd.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "lib/base/status_macros.h"
+#include "tests/torture/client.h"
+
+namespace allot::torture {
+
+Crowd::Crowd(CrowdOptions options) : options_(std::move(options)) {
+  for (int pool = 0; pool < options_.pools; ++pool) {
+    boards_.push_back(std::make_unique<Board>());
+    answered_.push_back(std::make_unique<std::atomic<int64_t>>(0));
+  }
+  for (int i = 0; i < options_.threads; ++i) {
+    clients_.push_back(std::make_unique<Client>(this, i));
+  }
+}
+
+Crowd::~Crowd() { Stop(); }
+
+absl::Status Crowd::Prepare() {
+  for (int pool = 0; pool < options_.pools; ++pool) {
+    ALLOT_RETURN_IF_ERROR(clients_[0]->MakePool(pool));
+  }
+  return absl::OkStatus();
+}
+
+void Crowd::Start() {
+  {
+    MutexLock lock(gate_mutex_);
+    running_ = options_.threads;
+  }
+  for (const auto& client : clients_) {
+    threads_.emplace_back([this, &client] {
+      client->Run();
+      MutexLock lock(gate_mutex_);
+      --running_;
+      gate_changed_.notify_all();
+    });
+  }
+}
+
+void Crowd::Pass() {
+  MutexLock lock(gate_mutex_);
+  if (!held_) return;
+  ++parked_;
+  gate_changed_.notify_all();
+  while (held_) gate_changed_.wait(gate_mutex_);
+  --parked_;
+}
+
+void Crowd::Hold() {
+  MutexLock lock(gate_mutex_);
+  held_ = true;
+  while (parked_ < running_) gate_changed_.wait(gate_mutex_);
+}
+
+void Crowd::Resume() {
+  MutexLock lock(gate_mutex_);
+  held_ = false;
+  gate_changed_.notify_all();
+}
+
+void Crowd::Stop() {
+  stopping_ = true;
+  Resume();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void Crowd::AddError(const std::string& error) {
+  MutexLock lock(shared_mutex_);
+  errors_.push_back(error);
+}
+
+std::vector<std::string> Crowd::Errors() const {
+  MutexLock lock(shared_mutex_);
+  return errors_;
+}
+
+std::vector<const Call*> Crowd::Calls() const {
+  std::vector<const Call*> calls;
+  for (const auto& client : clients_) {
+    for (const Call& call : client->calls()) calls.push_back(&call);
+  }
+  return calls;
+}
+
+std::vector<Call> Crowd::TakeCalls() {
+  for (const auto& client : clients_) {
+    for (const Client::Repeated& repeated : client->repeated()) {
+      clients_[static_cast<size_t>(repeated.thread)]
+          ->mutable_calls()[repeated.call]
+          .again.push_back(repeated.response);
+    }
+  }
+  std::vector<Call> calls;
+  for (const auto& client : clients_) {
+    for (Call& call : client->mutable_calls()) calls.push_back(std::move(call));
+    client->mutable_calls().clear();
+  }
+  return calls;
+}
+
+absl::StatusOr<std::vector<Kept>> Crowd::ReadAnswers() const {
+  std::vector<std::set<int32_t>> tasks(static_cast<size_t>(options_.pools));
+  for (const Call* call : Calls()) {
+    if (call->kind != Kind::kReport || call->returned == kNever) continue;
+    for (const Item& item : call->items) tasks[call->pool].insert(item.task);
+  }
+  std::vector<Kept> kept;
+  for (size_t pool = 0; pool < tasks.size(); ++pool) {
+    ALLOT_RETURN_IF_ERROR(clients_[0]->ReadAnswers(
+        static_cast<int>(pool),
+        std::vector<int32_t>(tasks[pool].begin(), tasks[pool].end()), kept));
+  }
+  return kept;
+}
+
+absl::StatusOr<int64_t> Crowd::CountOpenLeases() const {
+  int64_t open = 0;
+  for (int pool = 0; pool < options_.pools; ++pool) {
+    ALLOT_ASSIGN_OR_RETURN(const int64_t here,
+                           clients_[0]->CountOpenLeases(pool));
+    open += here;
+  }
+  return open;
+}
+
+Counts Crowd::Count() const {
+  Counts counts;
+  for (const auto& client : clients_) {
+    counts.repeated_calls += static_cast<int64_t>(client->repeated().size());
+    for (const Call& call : client->calls()) {
+      ++counts.calls;
+      counts.repeated_calls += call.attempts - 1;
+      counts.repeated_calls += static_cast<int64_t>(call.again.size());
+      const auto items = static_cast<int64_t>(call.items.size());
+      switch (call.kind) {
+        case Kind::kAllocate:
+          counts.claims += items;
+          break;
+        case Kind::kRenew:
+          counts.renewals += items;
+          break;
+        case Kind::kRelease:
+          counts.releases += items;
+          break;
+        case Kind::kSkip:
+          counts.skips += items;
+          break;
+        case Kind::kReport:
+          counts.answers += items;
+          break;
+      }
+      for (const Item& item : call.items) {
+        counts.late += item.outcome == Outcome::kRecordedLate ? 1 : 0;
+        counts.not_open += item.outcome == Outcome::kNotOpen ? 1 : 0;
+        counts.duplicates += item.outcome == Outcome::kDuplicate ||
+                                     item.outcome == Outcome::kConflict
+                                 ? 1
+                                 : 0;
+      }
+    }
+  }
+  return counts;
+}
+
+}  // namespace allot::torture

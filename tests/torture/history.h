@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a crowd of clients did and saw: every call with the times at which it
+// was sent and answered. All that the checker knows; it never looks inside.
+#ifndef ALLOT_TESTS_TORTURE_HISTORY_H_
+#define ALLOT_TESTS_TORTURE_HISTORY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace allot::torture {
+
+// Times are microseconds since 1970, on the clock that the servers use too.
+constexpr int64_t kNever = INT64_MAX;
+
+enum class Kind : uint8_t { kAllocate, kRenew, kRelease, kSkip, kReport };
+
+enum class Outcome : uint8_t {
+  kUnknown,  // the call was never answered
+  kGranted,
+  kOk,
+  kNotOpen,
+  kRecorded,
+  kRecordedLate,
+  kDuplicate,
+  kConflict,
+};
+
+// One lease or answer of a call.
+struct Item {
+  int64_t lease = 0;    // its number; 0: an answer that names none
+  int64_t expires = 0;  // as the response says
+  int32_t task = 0;
+  int32_t labeler = 0;
+  int8_t label = 0;
+  Outcome outcome = Outcome::kUnknown;
+};
+
+// One request, however often it was sent.
+struct Call {
+  int64_t invoked = 0;         // when it was first sent
+  int64_t returned = kNever;   // when it was first answered
+  int64_t lease_duration = 0;  // asked for
+  uint64_t response = 0;       // hash of the first answer's bytes
+  int32_t attempts = 0;
+  uint8_t pool = 0;
+  Kind kind = Kind::kAllocate;
+  std::vector<Item> items;  // of an Allocate: what was granted
+  // Hashes of what it was answered when it was sent again.
+  std::vector<uint64_t> again;
+};
+
+// An answer that is there at the end, or after a restart.
+struct Kept {
+  uint8_t pool = 0;
+  int32_t task = 0;
+  int32_t labeler = 0;
+  int8_t label = 0;
+};
+
+struct History {
+  std::vector<Call> calls;
+  // Read when nothing was under way any more: all answers of all tasks.
+  std::vector<Kept> kept;
+};
+
+// The rules of the game, known to the clients and to the checker.
+inline int32_t RedundancyOf(int32_t task) { return 1 + task % 3; }
+inline int32_t CapacityOf(int32_t labeler) { return 1 + labeler % 8; }
+
+absl::Status SaveHistory(const History& history, const std::string& path);
+absl::StatusOr<History> LoadHistory(const std::string& path);
+
+}  // namespace allot::torture
+
+#endif  // ALLOT_TESTS_TORTURE_HISTORY_H_

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+// allot_torture: real allotd processes, a crowd of clients, faults, and a judge
+// who sees only what the clients saw.
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "lib/base/rng.h"
+#include "lib/base/status_macros.h"
+#include "tests/torture/checker.h"
+#include "tests/torture/client.h"
+#include "tests/torture/cluster.h"
+#include "tests/torture/crowd.h"
+
+namespace allot::torture {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  ClusterOptions cluster;
+  CrowdOptions crowd;
+  double seconds = 0;
+  bool kill = false;
+  int kills = 0;
+  bool json = false;
+  std::string history;
+  std::string check;
+};
+
+// What went wrong on purpose, and how long it took to come back.
+struct Faults {
+  int kills = 0;
+  int redis_kills = 0;
+  int pauses = 0;
+  std::vector<double> start_seconds;   // from exec to serving
+  std::vector<double> answer_seconds;  // from the kill to the first answer
+};
+
+double Median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+double Most(const std::vector<double>& values) {
+  return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
+}
+
+absl::Status Kill(Cluster& cluster, Crowd& crowd, int replica, Faults& faults) {
+  const int64_t start = NowMicros();
+  ALLOT_ASSIGN_OR_RETURN(const absl::Duration took,
+                         cluster.KillAndRestart(replica));
+  const int64_t serving = NowMicros();
+  ++faults.kills;
+  faults.start_seconds.push_back(absl::ToDoubleSeconds(took));
+  if (cluster.replicas() > 1) return absl::OkStatus();
+  while (crowd.last_success() < serving && !crowd.Done() &&
+         NowMicros() - serving < 30'000'000) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  faults.answer_seconds.push_back(1e-6 *
+                                  static_cast<double>(NowMicros() - start));
+  return absl::OkStatus();
+}
+
+// One random fault, with something between it and the next.
+absl::Status Torment(Cluster& cluster, Crowd& crowd, Rng& rng, bool may_kill,
+                     Faults& faults) {
+  absl::SleepFor(absl::Milliseconds(300 + rng.Below(1500)));
+  const int replica =
+      static_cast<int>(rng.Below(static_cast<uint64_t>(cluster.replicas())));
+  const uint64_t choice = rng.Below(cluster.has_redis() ? 4 : 3);
+  if (choice == 0) {
+    // Leases of 1 and 3 s run out meanwhile.
+    cluster.Pause(replica, absl::Milliseconds(1500 + rng.Below(3000)));
+    ++faults.pauses;
+  } else if (choice == 3) {
+    ALLOT_RETURN_IF_ERROR(cluster.KillAndRestartRedis().status());
+    ++faults.redis_kills;
+  } else if (may_kill) {
+    ALLOT_RETURN_IF_ERROR(Kill(cluster, crowd, replica, faults));
+  }
+  return absl::OkStatus();
+}
+
+void Add(const Verdict& more, Verdict& verdict) {
+  for (const auto& [name, count] : more.violations) {
+    verdict.violations[name] += count;
+  }
+  for (const std::string& example : more.examples) {
+    if (verdict.examples.size() < 20) verdict.examples.push_back(example);
+  }
+}
+
+// Kills under load, and looks after each whether all is there.
+absl::Status KillAndLook(const Options& options, Cluster& cluster, Crowd& crowd,
+                         Rng& rng, Faults& faults, Verdict& verdict) {
+  for (int i = 0; i < options.kills; ++i) {
+    absl::SleepFor(absl::Milliseconds(100 + rng.Below(300)));
+    const int replica =
+        static_cast<int>(rng.Below(static_cast<uint64_t>(cluster.replicas())));
+    ALLOT_RETURN_IF_ERROR(Kill(cluster, crowd, replica, faults));
+    crowd.Hold();
+    ALLOT_ASSIGN_OR_RETURN(const std::vector<Kept> kept, crowd.ReadAnswers());
+    Add(CheckKept(crowd.Calls(), kept), verdict);
+    crowd.Resume();
+  }
+  return absl::OkStatus();
+}
+
+void Print(const Options& options, const Json& result, const Verdict& verdict) {
+  if (options.json) {
+    std::printf("%s\n", result.dump().c_str());
+  } else {
+    for (const auto& [name, value] : result.items()) {
+      std::printf("%-24s %s\n", name.c_str(), value.dump().c_str());
+    }
+  }
+  for (const std::string& example : verdict.examples) {
+    std::fprintf(stderr, "VIOLATION %s\n", example.c_str());
+  }
+}
+
+absl::StatusOr<int> Torture(const Options& options) {
+  ALLOT_ASSIGN_OR_RETURN(const std::unique_ptr<Cluster> cluster,
+                         Cluster::Start(options.cluster));
+  const bool durable = cluster->store_address() != "memory:";
+  if (options.kills > 0 && !durable) {
+    return absl::InvalidArgumentError("a memory store does not survive kills");
+  }
+  CrowdOptions crowd_options = options.crowd;
+  for (int i = 0; i < cluster->replicas(); ++i) {
+    crowd_options.servers.push_back(cluster->address(i));
+  }
+  Crowd crowd(crowd_options);
+  ALLOT_RETURN_IF_ERROR(crowd.Prepare());
+  Verdict verdict;
+  Faults faults;
+  Rng rng = Rng(options.crowd.seed).Split(1 << 20);
+  const absl::Time start = absl::Now();
+  crowd.Start();
+  if (options.kills > 0) {
+    ALLOT_RETURN_IF_ERROR(
+        KillAndLook(options, *cluster, crowd, rng, faults, verdict));
+  }
+  while (!crowd.Done() && crowd.Errors().empty() && options.kills == 0) {
+    const double elapsed = absl::ToDoubleSeconds(absl::Now() - start);
+    if (options.seconds > 0 && elapsed > options.seconds) break;
+    if (options.kill) {
+      ALLOT_RETURN_IF_ERROR(Torment(*cluster, crowd, rng, durable, faults));
+    } else {
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+  }
+  crowd.Stop();
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
+  const Counts counts = crowd.Count();
+  History history;
+  ALLOT_ASSIGN_OR_RETURN(history.kept, crowd.ReadAnswers());
+  ALLOT_ASSIGN_OR_RETURN(const int64_t open, crowd.CountOpenLeases());
+  history.calls = crowd.TakeCalls();
+  if (!options.history.empty()) {
+    ALLOT_RETURN_IF_ERROR(SaveHistory(history, options.history));
+  }
+  Add(Check(history), verdict);
+  const std::vector<std::string> errors = crowd.Errors();
+
+  int64_t ended = 0, in_time = 0;
+  for (const Call& call : history.calls) {
+    for (const Item& item : call.items) {
+      const bool release =
+          call.kind == Kind::kRelease || call.kind == Kind::kSkip;
+      ended += release && item.outcome == Outcome::kOk ? 1 : 0;
+      in_time += item.outcome == Outcome::kRecorded ? 1 : 0;
+    }
+  }
+  Json result = {{"case", options.kills > 0 ? "kill" : "torture"},
+                 {"store", options.cluster.store},
+                 {"replicas", cluster->replicas()},
+                 {"threads", options.crowd.threads},
+                 {"seed", options.crowd.seed},
+                 {"seconds", seconds},
+                 {"operations", counts.operations()},
+                 {"operations_per_second",
+                  static_cast<double>(counts.operations()) / seconds},
+                 {"calls", counts.calls},
+                 {"claims", counts.claims},
+                 {"renewals", counts.renewals},
+                 {"releases", counts.releases},
+                 {"skips", counts.skips},
+                 {"answers", counts.answers},
+                 {"answers_late", counts.late},
+                 {"answers_again", counts.duplicates},
+                 {"leases_not_open", counts.not_open},
+                 {"leases_expired", counts.claims - ended - in_time - open},
+                 {"leases_open_at_end", open},
+                 {"requests_again", counts.repeated_calls},
+                 {"kills", faults.kills},
+                 {"redis_kills", faults.redis_kills},
+                 {"pauses", faults.pauses},
+                 {"start_seconds_median", Median(faults.start_seconds)},
+                 {"start_seconds_max", Most(faults.start_seconds)},
+                 {"answer_seconds_median", Median(faults.answer_seconds)},
+                 {"answer_seconds_max", Most(faults.answer_seconds)},
+                 {"answers_at_end", history.kept.size()},
+                 {"errors", errors.size()},
+                 {"violations", verdict.total()}};
+  for (const auto& [name, count] : verdict.violations) result[name] = count;
+  Print(options, result, verdict);
+  for (size_t i = 0; i < std::min<size_t>(errors.size(), 5); ++i) {
+    std::fprintf(stderr, "ERROR %s\n", errors[i].c_str());
+  }
+  return verdict.total() == 0 && errors.empty() ? 0 : 1;
+}
+
+int Main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);
+  // Blocking calls that fail at once do not drive a channel's new connection;
+  // gRPC's own timer does, by default every 5 s only.
+  setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "20", 1);
+  CLI::App app("Randomised concurrent operations on real allotd processes");
+  Options options;
+  app.add_option("--ops", options.crowd.operations,
+                 "Operations, counted by the item");
+  app.add_option("--seconds", options.seconds, "Or so long");
+  app.add_option("--store", options.cluster.store)
+      ->check(CLI::IsMember({"memory", "sqlite", "redis"}))
+      ->capture_default_str();
+  app.add_option(
+      "--address", options.cluster.address,
+      "A store's address as allotd takes it, in place of an own one");
+  app.add_option("--replicas", options.cluster.replicas)
+      ->check(CLI::Range(1, 16))
+      ->capture_default_str();
+  app.add_flag("--kill", options.kill,
+               "Kill -9 and stop processes at random, and start them again");
+  app.add_option("--kills", options.kills,
+                 "Kill so often, and look after each what is there");
+  app.add_option("--threads", options.crowd.threads)->capture_default_str();
+  app.add_option("--pools", options.crowd.pools)->capture_default_str();
+  app.add_option("--window", options.crowd.window,
+                 "Tasks of a pool in work at a time")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--seed", options.crowd.seed)->capture_default_str();
+  app.add_option("--allotd", options.cluster.allotd, "The program");
+  app.add_option("--folder", options.cluster.folder,
+                 "For the store's files; removed at the end");
+  app.add_option("--history", options.history, "Keep the history in this file");
+  app.add_option("--check", options.check, "Only check a history kept before");
+  app.add_flag("--json", options.json, "Print one line of JSON");
+  CLI11_PARSE(app, argc, argv);
+  if (!options.check.empty()) {
+    const absl::StatusOr<History> history = LoadHistory(options.check);
+    if (!history.ok()) {
+      std::fprintf(stderr, "%s\n", history.status().ToString().c_str());
+      return 2;
+    }
+    const Verdict verdict = Check(*history);
+    Print(options, Json{{"violations", verdict.total()}}, verdict);
+    return verdict.total() == 0 ? 0 : 1;
+  }
+  if (options.crowd.operations == 0 && options.seconds == 0 &&
+      options.kills == 0) {
+    options.crowd.operations = 100'000;
+  }
+  if (options.cluster.allotd.empty()) {
+    options.cluster.allotd =
+        std::filesystem::canonical("/proc/self/exe").parent_path() / "allotd";
+  }
+  const bool own_folder = options.cluster.folder.empty();
+  if (own_folder) {
+    std::string name =
+        std::filesystem::temp_directory_path() / "allot-torture.XXXXXX";
+    if (mkdtemp(name.data()) == nullptr) return 2;
+    options.cluster.folder = name;
+  } else {
+    std::filesystem::create_directories(options.cluster.folder);
+  }
+  const absl::StatusOr<int> code = Torture(options);
+  if (!code.ok()) {
+    std::fprintf(stderr, "allot_torture: %s\n",
+                 code.status().ToString().c_str());
+  }
+  if (own_folder && code.ok() && *code == 0) {
+    std::filesystem::remove_all(options.cluster.folder);
+  } else {
+    std::fprintf(stderr, "logs and store are in %s\n",
+                 options.cluster.folder.c_str());
+  }
+  return code.ok() ? *code : 2;
+}
+
+}  // namespace
+}  // namespace allot::torture
+
+int main(int argc, char** argv) { return allot::torture::Main(argc, argv); }
