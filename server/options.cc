@@ -59,6 +59,10 @@ ABSL_FLAG(std::string, config, "",
           "command line wins. SIGHUP reads it anew.");
 ABSL_FLAG(bool, check_config, false,
           "Check the settings, say what is wrong with them, and exit.");
+ABSL_FLAG(absl::Duration, lame_duck, allot::ServerOptions().lame_duck,
+          "How long calls are still taken after SIGTERM, while health and "
+          "/readyz say no already, 0 to 1m: time for balancers to look "
+          "elsewhere.");
 ABSL_FLAG(absl::Duration, drain, allot::ServerOptions().drain,
           "How long calls may take to finish after SIGTERM, 0 to 1h.");
 ABSL_FLAG(absl::Duration, slow_call, allot::ServerOptions().slow_call,
@@ -97,6 +101,7 @@ absl::StatusOr<ServerOptions> OptionsFromFlags() {
   const std::string cleartext = absl::GetFlag(FLAGS_allow_cleartext);
   options.cleartext_grpc = cleartext == "grpc" || cleartext == "all";
   options.cleartext_http = cleartext == "http" || cleartext == "all";
+  options.lame_duck = absl::GetFlag(FLAGS_lame_duck);
   options.drain = absl::GetFlag(FLAGS_drain);
   options.slow_call = absl::GetFlag(FLAGS_slow_call);
   const auto severity = ParseSeverity(absl::GetFlag(FLAGS_log_level));
@@ -123,6 +128,9 @@ absl::StatusOr<ServerOptions> OptionsFromFlags() {
         CheckFlag(cleartext == "none" || options.cleartext_grpc ||
                       options.cleartext_http,
                   "allow_cleartext", "none, grpc, http or all"),
+        CheckFlag(options.lame_duck >= absl::ZeroDuration() &&
+                      options.lame_duck <= absl::Minutes(1),
+                  "lame_duck", "in [0, 1m]"),
         CheckFlag(options.drain >= absl::ZeroDuration() &&
                       options.drain <= absl::Hours(1),
                   "drain", "in [0, 1h]"),

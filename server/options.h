@@ -41,6 +41,7 @@ struct ServerOptions {
   // Ports that may be bound on public addresses without TLS.
   bool cleartext_grpc = false;
   bool cleartext_http = false;
+  absl::Duration lame_duck = absl::Seconds(1);
   absl::Duration drain = absl::Seconds(10);
   absl::Duration slow_call = absl::Seconds(1);
   Severity log_level = Severity::kInfo;

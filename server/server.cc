@@ -503,6 +503,9 @@ void Server::Stop() {
     if (refitter_.joinable()) refitter_.join();
     if (follower_.joinable()) follower_.join();
     grpc_->GetHealthCheckService()->Shutdown();
+    // gRPC cancels calls that arrive once it shuts down, before their senders
+    // can know: whoever asks for our health should have stopped by then.
+    std::this_thread::sleep_for(absl::ToChronoNanoseconds(options_.lame_duck));
     listener_->Stop();
     grpc_->Shutdown(std::chrono::system_clock::now() +
                     absl::ToChronoNanoseconds(options_.drain));

@@ -271,7 +271,7 @@ absl::StatusOr<DensePricer::Scanned> DensePricer::Scan() {
       const int64_t first =
           options_.candidates_per_task > 0
               ? options_.candidates_per_task
-              : std::min<int64_t>(std::max(24, k + 8), enough_for_all);
+              : std::min<int64_t>(std::max(12, k + 8), enough_for_all);
       best.limit = std::max<int64_t>(k, first * growth_);
       best.heap.reserve(std::min<size_t>(best.limit, 1024) + 1);
       best.threshold = best.first_threshold =

@@ -179,8 +179,9 @@ class ManifestsTest(unittest.TestCase):
         pod = self.deployment()['spec']['template']['spec']
         base = next(d for _, d in self.documents('base') if d['kind'] == 'ConfigMap')
         drain = int(json.loads(without_comments(base['data']['allotd.json']))['drain'][:-1])
+        lame_duck = 1  # its default
         sleep = int(pod['containers'][0]['lifecycle']['preStop']['exec']['command'][1])
-        self.assertGreater(pod['terminationGracePeriodSeconds'], drain + sleep)
+        self.assertGreater(pod['terminationGracePeriodSeconds'], lame_duck + drain + sleep)
 
 
 class UnitTest(unittest.TestCase):

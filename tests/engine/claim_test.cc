@@ -17,8 +17,8 @@ using testing::SizeIs;
 
 constexpr int64_t kMinute = 60'000'000;
 
-// Runs `meanwhile` once, when a call reads the clock the sixth time: the plan is
-// made by then, and about to be claimed.
+// Runs `meanwhile` once, when a call reads the clock the sixth time: the plan
+// is made by then, and about to be claimed.
 class InterruptingClock final : public Clock {
  public:
   absl::Time Now() const override {

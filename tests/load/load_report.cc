@@ -47,6 +47,11 @@ CallStats Sum(const PhaseResult& phase) {
   return sum;
 }
 
+// CPU time is shared by the calls that were served: refusing is work, too.
+double CpuShares(const CallStats& stats) {
+  return std::max(1.0, static_cast<double>(stats.ok_in_time));
+}
+
 int64_t Attempts(const CallStats& stats) {
   return stats.started + stats.not_started;
 }
@@ -167,7 +172,7 @@ std::string ToJson(const Scenario& scenario, absl::string_view target,
     const CallStats all = Sum(phase);
     to["all"] = ToJson(all, phase.seconds, true);
     to["client_lag_p99_ms"] = Millis(phase.lag.At(0.99));
-    const double answered = std::max(1.0, static_cast<double>(all.in_time));
+    const double answered = CpuShares(all);
     to["client_cpu_us_per_call"] = 1e6 * phase.client_cpu_seconds / answered;
     if (phase.server_cpu_seconds) {
       to["server_cpu_us_per_call"] = 1e6 * *phase.server_cpu_seconds / answered;
@@ -250,7 +255,7 @@ std::string ToText(const Scenario& scenario, absl::string_view target,
                       " without answer at the end, ", all.not_started,
                       " not started: too many open\n");
     }
-    const double answered = std::max(1.0, static_cast<double>(all.in_time));
+    const double answered = CpuShares(all);
     absl::StrAppendFormat(&text, "               client %.1f us CPU a call",
                           1e6 * phase.client_cpu_seconds / answered);
     if (phase.server_cpu_seconds) {

@@ -49,8 +49,8 @@ class Proxy:
         self.port = processes.free_port()
         text = text.replace('127.0.0.1:50050', f'127.0.0.1:{self.port}')
         for grpc, http, replica in (('50051', '9464', replicas[0]), ('50052', '9465', replicas[1])):
-            text = text.replace(f'127.0.0.1:{grpc} check port {http}',
-                                f'127.0.0.1:{replica.grpc} check port {replica.http}')
+            text = text.replace(f'127.0.0.1:{grpc} proto h2 port {http}',
+                                f'127.0.0.1:{replica.grpc} proto h2 port {replica.http}')
         path = os.path.join(processes.folder(), 'haproxy.cfg')
         with open(path, 'w', encoding='utf-8') as out:
             out.write(text)

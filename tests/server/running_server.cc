@@ -34,6 +34,7 @@ ServerOptions RunningServer::TestOptions() {
   options.http_listen = "";
   options.store = "memory:";
   options.workers = 2;
+  options.lame_duck = absl::ZeroDuration();
   return options;
 }
 
