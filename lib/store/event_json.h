@@ -34,6 +34,13 @@ absl::StatusOr<LeasesRenewed> ParseLeasesRenewed(absl::string_view text);
 absl::StatusOr<std::string> ToJson(const LeasesEnded& ended);
 absl::StatusOr<LeasesEnded> ParseLeasesEnded(absl::string_view text);
 
+// A whole event but for its pool, on one line:
+// {"unix_micros":..,"kind":"answers_recorded","answers":[{"task":..},..]}
+// Kinds as in the column event.kind of an SQLite store; responses in base64.
+absl::StatusOr<std::string> ToJsonLine(const Event& event);
+absl::StatusOr<Event> ParseJsonLine(absl::string_view pool,
+                                    absl::string_view text);
+
 }  // namespace allot
 
 #endif  // ALLOT_LIB_STORE_EVENT_JSON_H_
