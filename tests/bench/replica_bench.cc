@@ -118,8 +118,8 @@ std::unique_ptr<Engine> OpenEngine(Store& store, const Clock& clock,
 }
 
 void BenchAnswers(const RedisServer& server) {
-  constexpr int kRounds = 11;
-  constexpr int kBatches = 40;
+  constexpr int kRounds = 9;
+  constexpr int kBatches = 20;
   constexpr int kLabelers = 5000;
   const SystemClock clock;
   const std::unique_ptr<Store> store = Check(OpenStore(server.address()));
@@ -170,7 +170,7 @@ AllocateCall BenchCall(const std::string& pool, int round, int tasks) {
 }
 
 void BenchLeases(const RedisServer& server, int tasks) {
-  constexpr int kRounds = 60;
+  constexpr int kRounds = 25;
   const SystemClock clock;
   const std::unique_ptr<Store> store = Check(OpenStore(server.address()));
   const std::string pool = absl::StrCat("leases", tasks);
@@ -199,7 +199,7 @@ void BenchLeases(const RedisServer& server, int tasks) {
 }
 
 void BenchReplicas(const RedisServer& server, int replicas) {
-  constexpr int kCalls = 300;
+  constexpr int kCalls = 90;
   const SystemClock clock;
   const std::string pool = absl::StrCat("replicas", replicas);
   std::vector<std::unique_ptr<Store>> stores;
@@ -241,6 +241,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: allot_replica_bench FOLDER\n");
     return 2;
   }
+  setvbuf(stdout, nullptr, _IOLBF, 0);
   const allot::RedisServer server({"--dir", argv[1]});
   allot::BenchAnswers(server);
   for (const int tasks : {10, 50, 200}) allot::BenchLeases(server, tasks);
