@@ -241,7 +241,8 @@ void AddAllocateCommand(CLI::App& app, Invocation& invocation) {
       ->type_name("IDS");
   command
       ->add_option("--lease", options->lease,
-                   "Claim the planned pairs for this long: 10m")
+                   "Claim the planned pairs for this long: 10m; 0s: by the "
+                   "labelers' handling times")
       ->type_name("SPAN");
   command
       ->add_option("--time-limit", options->time_limit,

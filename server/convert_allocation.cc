@@ -115,8 +115,11 @@ absl::StatusOr<AllocateCall> ToAllocateCall(
   CheckRange(root.Field("gap_tolerance"), in.gap_tolerance(), 0, 1, found);
   out.gap_tolerance = in.gap_tolerance();
   if (in.has_lease_duration()) {
-    out.lease_micros = CheckLeaseDuration(root.Field("lease_duration"),
-                                          in.lease_duration(), found);
+    const google::protobuf::Duration& asked = in.lease_duration();
+    out.lease_micros =
+        asked.seconds() == 0 && asked.nanos() == 0
+            ? kLeaseByHandlingTime
+            : CheckLeaseDuration(root.Field("lease_duration"), asked, found);
   }
   out.dry_run = in.dry_run();
   out.explain = in.explain();

@@ -104,6 +104,8 @@ struct AnswerReceipt {
 
 // ---- allocate ----
 
+inline constexpr int64_t kLeaseByHandlingTime = 0;
+
 struct AllocateCall {
   std::string pool;
   std::vector<Task> tasks;  // distinct ids
@@ -116,6 +118,8 @@ struct AllocateCall {
   // and the call ends with kCancelled. Null: never.
   const std::atomic<bool>* cancelled = nullptr;
   double gap_tolerance = 0;  // relative, [0, 1]
+  // Absent: nothing is claimed. kLeaseByHandlingTime: each pair for as long as
+  // its labeler hardly ever takes.
   std::optional<int64_t> lease_micros;
   bool dry_run = false;
   bool explain = false;

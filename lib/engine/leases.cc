@@ -13,8 +13,26 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
 #include "lib/engine/engine_impl.h"
+#include "lib/skill/speed.h"
 
 namespace allot {
+namespace {
+
+// A lease whose length the caller left open: she takes longer once in a hundred
+// times. She works on what she holds one after another.
+constexpr double kLeaseQuantile = 0.99;
+constexpr double kLeastLeaseSeconds = 60;
+constexpr double kMostLeaseSeconds = 7 * 24 * 3600;
+
+int64_t LeaseByHandlingTime(const SpeedBelief& speed, const Task& task,
+                            int32_t held) {
+  const double one = QuantileSeconds(speed, task.base_seconds, kLeaseQuantile);
+  const double seconds =
+      std::clamp(one * (1 + held), kLeastLeaseSeconds, kMostLeaseSeconds);
+  return static_cast<int64_t>(1e6 * seconds);
+}
+
+}  // namespace
 
 int64_t Engine::Impl::CollectExpired(const PoolEntry& entry,
                                      std::vector<EventBody>& bodies) const {
@@ -64,9 +82,10 @@ std::vector<std::optional<Lease>> Engine::Impl::Claim(
         of_task.size() + (record == nullptr
                               ? 0
                               : record->answers.size() + record->leases.size());
-    const bool won = roster.live(row) &&
-                     state.loads().Get(row) + of_labeler <
-                         roster.block_of(row).capacity[Roster::lane(row)] &&
+    const RosterBlock& block = roster.block_of(row);
+    const int lane = Roster::lane(row);
+    const int32_t load = state.loads().Get(row) + of_labeler;
+    const bool won = roster.live(row) && load < block.capacity[lane] &&
                      held < static_cast<size_t>(task.redundancy) &&
                      std::ranges::find(of_task, row) == of_task.end() &&
                      (record == nullptr || !record->Involves(row));
@@ -78,8 +97,12 @@ std::vector<std::optional<Lease>> Engine::Impl::Claim(
     of_task.push_back(row);
     const int64_t number = state.leases_granted() + 1 +
                            static_cast<int64_t>(pending.granted.leases.size());
+    const int64_t lease_micros =
+        *call.lease_micros == kLeaseByHandlingTime
+            ? LeaseByHandlingTime(block.speed[lane], task, load)
+            : *call.lease_micros;
     claims[i] = Lease{absl::StrCat("L", number), task.id,
-                      roster.profile(row).id, now + *call.lease_micros};
+                      roster.profile(row).id, now + lease_micros};
     pending.granted.leases.push_back(*claims[i]);
   }
   return claims;

@@ -42,6 +42,7 @@ class Planner {
   void CountSlots();
   void FindLoads();
   // Tasks that the column's labeler can take now.
+  int32_t OpenTasksOf(int32_t row) const;
   int32_t CapacityOf(int32_t column) const;
   // Of the labeler at `row`, with those that this call took elsewhere.
   int32_t OpenLeases(int32_t row) const;
@@ -76,6 +77,13 @@ void Planner::CountSlots() {
   }
 }
 
+int32_t Planner::OpenTasksOf(int32_t row) const {
+  const int32_t open = input_.loads.Get(row);
+  if (input_.taken == nullptr) return open;
+  const auto taken = input_.taken->find(row);
+  return taken == input_.taken->end() ? open : open + taken->second;
+}
+
 int32_t Planner::CapacityOf(int32_t column) const {
   const int32_t row = scan_.RowOf(column);
   const RosterBlock& block = input_.roster.block_of(row);
@@ -83,6 +91,9 @@ int32_t Planner::CapacityOf(int32_t column) const {
   const bool usable = ((block.live >> lane) & 1) != 0 &&
                       (input_.allowed.empty() || input_.allowed[row]);
   if (!usable) return 0;
+<<<<<<< HEAD
+  return std::clamp(block.capacity[lane] - OpenTasksOf(row), 0, share_);
+=======
   return std::clamp(block.capacity[lane] - OpenLeases(row), 0, share_);
 }
 
@@ -91,6 +102,7 @@ int32_t Planner::OpenLeases(int32_t row) const {
   if (input_.taken == nullptr) return open;
   const auto taken = input_.taken->find(row);
   return taken == input_.taken->end() ? open : open + taken->second;
+>>>>>>> load
 }
 
 void Planner::FindLoads() {
@@ -105,7 +117,11 @@ void Planner::FindLoads() {
     const int32_t capacity = roster.block_of(row).capacity[Roster::lane(row)];
     if (capacity > 0) {
       loads_[row] =
+<<<<<<< HEAD
+          static_cast<float>(OpenTasksOf(row)) / static_cast<float>(capacity);
+=======
           static_cast<float>(OpenLeases(row)) / static_cast<float>(capacity);
+>>>>>>> load
     }
   }
   // The scorers must see the loads that were just found.

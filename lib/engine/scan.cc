@@ -95,6 +95,8 @@ bool BatchScan::Eligible(const BatchTask& task, const RosterBlock& block,
       });
 }
 
+<<<<<<< HEAD
+=======
 int32_t BatchScan::ChannelOf(const SpaceModel& model, int64_t b,
                              int lane) const {
   const int32_t slot = model.SlotOf(static_cast<int32_t>(b * kLanes64 + lane));
@@ -186,6 +188,7 @@ void BatchScan::ScanByModels(const ScanRequest& request,
   }
 }
 
+>>>>>>> load
 // A few blocks at a time, so that their skims stay in the cache while the tasks
 // pass over them.
 constexpr int64_t kSkimBytes = 128 << 10;
@@ -341,12 +344,21 @@ class BatchScan::Pass {
 void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
   const int64_t bytes = int64_t{roster_->num_skills() + 1} * 2 * kLanes64;
   const int64_t step = std::clamp<int64_t>(kSkimBytes / bytes, 1, kMostBlocks);
+<<<<<<< HEAD
+  std::vector<int> tasks, modelled;
+  for (int j = request.task_begin; j < request.task_end; ++j) {
+    if (sink.threshold(j) == std::numeric_limits<double>::infinity()) continue;
+    (tasks_[j].model == nullptr ? tasks : modelled).push_back(j);
+  }
+  if (!modelled.empty()) ScanByModel(modelled, sink);
+=======
   std::vector<int> tasks, by_models;
   for (int j = request.task_begin; j < request.task_end; ++j) {
     if (sink.threshold(j) == std::numeric_limits<double>::infinity()) continue;
     (tasks_[j].model == nullptr ? tasks : by_models).push_back(j);
   }
   ScanByModels(request, by_models, sink);
+>>>>>>> load
   if (tasks.empty()) return;
   const std::span<const int> all = tasks;
   for (int64_t b = 0; b < roster_->num_blocks(); b += step) {

@@ -29,6 +29,8 @@ constexpr absl::string_view kEntriesAtOnce = "64";
 constexpr size_t kPartBytes = 256 << 10;
 // Of a checkpoint that was not written to its end.
 constexpr absl::string_view kPartsLiveSeconds = "3600";
+// Of a replica that ended in the middle of it.
+constexpr absl::string_view kSavingLastsSeconds = "60";
 constexpr int kMostTries = 8;
 
 // Names of appends and checkpoints: unlike any other process's, ever.
@@ -82,7 +84,8 @@ class RedisStore final : public Store {
   struct Keys {
     std::string log;
     std::string end;
-    std::string parts;  // before the generation
+    std::string parts;   // before the generation
+    std::string saving;  // while a checkpoint is written
   };
 
   Keys KeysOf(absl::string_view pool) const;
@@ -94,6 +97,8 @@ class RedisStore final : public Store {
   absl::Status Enter(absl::string_view pool);
   absl::StatusOr<std::vector<std::string>> PoolIds();
   absl::Status SaveCheckpoint(const Checkpoint& checkpoint);
+  absl::Status SaveCheckpointAlone(const Checkpoint& checkpoint,
+                                   const Keys& keys);
   absl::Status CheckDurability();
 
   const RedisAddress address_;
@@ -113,7 +118,7 @@ RedisStore::Keys RedisStore::KeysOf(absl::string_view pool) const {
                          pool, {{"%", "%25"}, {"{", "%7b"}, {"}", "%7d"}});
   const std::string stem = absl::StrCat(address_.prefix, ":{", tag, "}:");
   return {absl::StrCat(stem, "log"), absl::StrCat(stem, "end"),
-          absl::StrCat(stem, "checkpoint:")};
+          absl::StrCat(stem, "checkpoint:"), absl::StrCat(stem, "saving")};
 }
 
 std::string RedisStore::AppendSeenAt(absl::string_view pool, int64_t sequence) {
@@ -293,6 +298,19 @@ absl::Status RedisStore::LoadAll(const LogPositions& after,
 absl::Status RedisStore::SaveCheckpoint(const Checkpoint& checkpoint) {
   ALLOT_RETURN_IF_ERROR(Enter(checkpoint.pool));
   const Keys keys = KeysOf(checkpoint.pool);
+  // Replicas find one due at the same moment: one of them is enough.
+  ALLOT_ASSIGN_OR_RETURN(
+      const RedisReply first,
+      client_.Run(keys.saving,
+                  {"SET", keys.saving, "1", "NX", "EX", kSavingLastsSeconds}));
+  if (first.IsNil()) return absl::OkStatus();
+  const absl::Status saved = SaveCheckpointAlone(checkpoint, keys);
+  client_.Run(keys.saving, {"DEL", keys.saving}).status().IgnoreError();
+  return saved;
+}
+
+absl::Status RedisStore::SaveCheckpointAlone(const Checkpoint& checkpoint,
+                                             const Keys& keys) {
   const std::string generation = names_.Next();
   const std::string parts = keys.parts + generation;
   size_t count = 0;

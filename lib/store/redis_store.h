@@ -11,6 +11,7 @@
 //                           the append it came with; checkpoint, up to where
 //                           there is one; generation and parts of it
 //   PREFIX:{POOL}:checkpoint:GENERATION   hash: part number to bytes
+//   PREFIX:{POOL}:saving    string: a replica writes a checkpoint, for a minute
 //
 // An append is one script: it looks where the log ends, adds the entries,
 // moves the end. It carries a name of its own that stays with its entries. So

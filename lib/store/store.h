@@ -106,7 +106,7 @@ class Store {
   virtual absl::StatusOr<std::vector<LogEnd>> Ends() = 0;
 
   // Replaces the checkpoint of each pool named, unless it has one that reaches
-  // further. Atomic for each pool. A store may afterwards drop events that the
+  // further, or another process is just writing one. Atomic for each pool. A store may afterwards drop events that the
   // checkpoint holds.
   virtual absl::Status SaveCheckpoints(
       std::span<const Checkpoint> checkpoints) = 0;

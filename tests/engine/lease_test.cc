@@ -95,6 +95,35 @@ TEST_F(LeaseTest, ALeaseEndsWithItsLastMicrosecond) {
   EXPECT_EQ(*engine_->ExpireLeases(), 1);
 }
 
+TEST_F(LeaseTest, WithoutALengthALeaseFitsTheLabelersHandlingTimes) {
+  Add({MakeLabeler("a", 2)});
+  const auto seconds = [&](const std::string& task) {
+    AllocateCall call = Leased({MakeTask(task)});
+    call.lease_micros = kLeaseByHandlingTime;
+    const Plan plan = Allocate(call);
+    return static_cast<double>(plan.pairs.at(0).lease->expires_unix_micros -
+                               absl::ToUnixMicros(clock_.Now())) /
+           1e6;
+  };
+  // Of a newcomer little is known, so she gets long; the second task comes
+  // after the first.
+  const double first = seconds("t");
+  EXPECT_GT(first, 5 * MakeTask("t").base_seconds);
+  EXPECT_NEAR(seconds("u"), 2 * first, 1e-3);
+  for (int i = 0; i < 40; ++i) {
+    Report({{.task = absl::StrCat("v", i),
+             .labeler = "a",
+             .label = 0,
+             .handling_seconds = 60}});
+  }
+  Report({{.task = "t", .labeler = "a", .label = 0, .handling_seconds = 60},
+          {.task = "u", .labeler = "a", .label = 0, .handling_seconds = 60}});
+  // She takes a minute, hardly ever three.
+  const double known = seconds("w");
+  EXPECT_GT(known, 60);
+  EXPECT_LT(known, 180);
+}
+
 TEST_F(LeaseTest, AnAnswerInTimeIsNotLate) {
   Add({MakeLabeler("a", 1)});
   AnswerReport report;

@@ -16,7 +16,7 @@
 #include "cli/text_table.h"
 #include "lib/base/status_macros.h"
 #include "lib/study/compare_replay.h"
-#include "tests/eval/online.h"
+#include "lib/truth/wilson.h"
 
 namespace allot {
 namespace {
@@ -156,9 +156,8 @@ class Loop {
         const double right =
             static_cast<double>(summary.all_right) /
             static_cast<double>(std::max<int64_t>(1, summary.all_accepted));
-        const Interval interval = WilsonInterval(
-            static_cast<int64_t>(right * static_cast<double>(each) + 0.5),
-            each);
+        const ShareInterval interval = WilsonInterval(
+            right * static_cast<double>(each), static_cast<double>(each));
         if (arguments_.json) {
           std::cout
               << nlohmann::ordered_json{{"policy", "allot"},
