@@ -41,11 +41,11 @@ class Planner {
   }
   void CountSlots();
   void FindLoads();
-  // Tasks that the column's labeler can take now.
+  // Open leases of the labeler at `row`, with those that this call took
+  // elsewhere.
   int32_t OpenTasksOf(int32_t row) const;
+  // Tasks that the column's labeler can take now.
   int32_t CapacityOf(int32_t column) const;
-  // Of the labeler at `row`, with those that this call took elsewhere.
-  int32_t OpenLeases(int32_t row) const;
   void FindPenalty();
   absl::StatusOr<Solution> Solve(double multiplier);
   absl::StatusOr<Solution> SolveWithinBudget();
@@ -91,18 +91,7 @@ int32_t Planner::CapacityOf(int32_t column) const {
   const bool usable = ((block.live >> lane) & 1) != 0 &&
                       (input_.allowed.empty() || input_.allowed[row]);
   if (!usable) return 0;
-<<<<<<< HEAD
   return std::clamp(block.capacity[lane] - OpenTasksOf(row), 0, share_);
-=======
-  return std::clamp(block.capacity[lane] - OpenLeases(row), 0, share_);
-}
-
-int32_t Planner::OpenLeases(int32_t row) const {
-  const int32_t open = input_.loads.Get(row);
-  if (input_.taken == nullptr) return open;
-  const auto taken = input_.taken->find(row);
-  return taken == input_.taken->end() ? open : open + taken->second;
->>>>>>> load
 }
 
 void Planner::FindLoads() {
@@ -117,11 +106,7 @@ void Planner::FindLoads() {
     const int32_t capacity = roster.block_of(row).capacity[Roster::lane(row)];
     if (capacity > 0) {
       loads_[row] =
-<<<<<<< HEAD
           static_cast<float>(OpenTasksOf(row)) / static_cast<float>(capacity);
-=======
-          static_cast<float>(OpenLeases(row)) / static_cast<float>(capacity);
->>>>>>> load
     }
   }
   // The scorers must see the loads that were just found.

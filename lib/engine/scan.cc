@@ -95,100 +95,6 @@ bool BatchScan::Eligible(const BatchTask& task, const RosterBlock& block,
       });
 }
 
-<<<<<<< HEAD
-=======
-int32_t BatchScan::ChannelOf(const SpaceModel& model, int64_t b,
-                             int lane) const {
-  const int32_t slot = model.SlotOf(static_cast<int32_t>(b * kLanes64 + lane));
-  // The last channel is the mean labeler's.
-  return slot != kNoSlot ? slot : model.model.channels.size() - 1;
-}
-
-int BatchScan::Survivors(int task, int64_t b, const BlockLogits& logits,
-                         float bar, uint8_t* lanes) const {
-  const BatchTask& batch_task = tasks_[task];
-  // A skill bit is at most 0.73 (response.h).
-  const double worth = batch_task.task->value * quality_;
-  const double extra = 0.74 * explore_ + 1e-5 * (1 + std::abs(bar));
-  int count = 0;
-  for (int lane = 0; lane < kLanes64; ++lane) {
-    if (logits.charge[lane] == HUGE_VALF) continue;
-    const int32_t channel = ChannelOf(*batch_task.model, b, lane);
-    const double ceiling =
-        worth * batch_task.model->model.channels.bound(channel) + extra;
-    if (ceiling - logits.charge[lane] > bar) {
-      lanes[count++] = static_cast<uint8_t>(lane);
-    }
-  }
-  return count;
-}
-
-void BatchScan::ApplyModel(int task, int64_t b, int lane, float& accuracy,
-                           float& bits, float& utility) const {
-  const BatchTask& batch_task = tasks_[task];
-  const AnswerChannels::Worth worth = batch_task.model->model.channels.Of(
-      ChannelOf(*batch_task.model, b, lane), batch_task.posterior);
-  const auto told = static_cast<float>(worth.bits);
-  utility +=
-      static_cast<float>(batch_task.task->value * quality_) * (told - bits);
-  bits = told;
-  accuracy = static_cast<float>(worth.accuracy);
-  if (worth.accuracy < least_accuracy_) utility = -HUGE_VALF;
-}
-
-void BatchScan::ScoreLanes(int task, int64_t b, const BlockLogits& logits,
-                           const uint8_t* lanes, int count,
-                           BlockScores& scores) const {
-  BlockLogits packed;
-  PackLanes(logits, lanes, count, packed);
-  scorers_[task].Scores(packed, count, scores);
-  if (tasks_[task].model == nullptr) return;
-  for (int s = 0; s < count; ++s) {
-    ApplyModel(task, b, lanes[s], scores.accuracy[s], scores.bits[s],
-               scores.utility[s]);
-  }
-}
-
-void BatchScan::ScanByModels(const ScanRequest& request,
-                             std::span<const int> tasks, ScanSink& sink) const {
-  BlockLogits logits;
-  BlockScores scores;
-  uint8_t survivors[kLanes64];
-  for (int64_t b = 0; !tasks.empty() && b < roster_->num_blocks(); ++b) {
-    const RosterBlock& block = roster_->block(b);
-    if (block.live == 0) continue;
-    const LabelerBlock view = View(b);
-    const int32_t begin = ColumnOf(static_cast<int32_t>(b * kLanes64));
-    // A block that the turn cuts in two has two stretches of columns; 0 is a
-    // bound there, too.
-    const double least_price =
-        begin + view.lanes <= roster_->num_rows()
-            ? request.price.Least(begin, begin + view.lanes)
-            : 0;
-    for (const int j : tasks) {
-      scorers_[j].Logits(view, logits);
-      // Rounded down, so that single precision leaves nobody out.
-      const auto bar = std::nextafter(
-          static_cast<float>(sink.threshold(j) + least_price), -HUGE_VALF);
-      const int n = Survivors(j, b, logits, bar, survivors);
-      int kept = 0;
-      for (int s = 0; s < n; ++s) {
-        if (Eligible(tasks_[j], block, b, survivors[s])) {
-          survivors[kept++] = survivors[s];
-        }
-      }
-      if (kept == 0) continue;
-      ScoreLanes(j, b, logits, survivors, kept, scores);
-      for (int s = 0; s < kept; ++s) {
-        if (scores.utility[s] == -HUGE_VALF) continue;
-        const auto row = static_cast<int32_t>(b * kLanes64 + survivors[s]);
-        sink.Add(j, ColumnOf(row), scores.utility[s]);
-      }
-    }
-  }
-}
-
->>>>>>> load
 // A few blocks at a time, so that their skims stay in the cache while the tasks
 // pass over them.
 constexpr int64_t kSkimBytes = 128 << 10;
@@ -344,21 +250,12 @@ class BatchScan::Pass {
 void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
   const int64_t bytes = int64_t{roster_->num_skills() + 1} * 2 * kLanes64;
   const int64_t step = std::clamp<int64_t>(kSkimBytes / bytes, 1, kMostBlocks);
-<<<<<<< HEAD
   std::vector<int> tasks, modelled;
   for (int j = request.task_begin; j < request.task_end; ++j) {
     if (sink.threshold(j) == std::numeric_limits<double>::infinity()) continue;
     (tasks_[j].model == nullptr ? tasks : modelled).push_back(j);
   }
   if (!modelled.empty()) ScanByModel(modelled, sink);
-=======
-  std::vector<int> tasks, by_models;
-  for (int j = request.task_begin; j < request.task_end; ++j) {
-    if (sink.threshold(j) == std::numeric_limits<double>::infinity()) continue;
-    (tasks_[j].model == nullptr ? tasks : by_models).push_back(j);
-  }
-  ScanByModels(request, by_models, sink);
->>>>>>> load
   if (tasks.empty()) return;
   const std::span<const int> all = tasks;
   for (int64_t b = 0; b < roster_->num_blocks(); b += step) {

@@ -67,21 +67,11 @@ class BatchScan {
  private:
   class Pass;
   LabelerBlock View(int64_t block) const;
-<<<<<<< HEAD
   // The scan of tasks with a model (scan_model.cc).
   void ScanByModel(std::span<const int> tasks, ScanSink& sink) const;
   // Writes to `lanes` those that may be worth more than `bar`.
   int SurvivorsByModel(int task, int64_t block, const BlockLogits& logits,
                        float bar, uint8_t* lanes) const;
-=======
-  // Scan() for tasks that a fitted model judges: the skim does not know how
-  // labelers err.
-  void ScanByModels(const ScanRequest& request, std::span<const int> tasks,
-                    ScanSink& sink) const;
-  // Writes to `lanes` those that a model says may be worth more than `bar`.
-  int Survivors(int task, int64_t block, const BlockLogits& logits, float bar,
-                uint8_t* lanes) const;
->>>>>>> load
   // Accuracy, bits and utility of the first `count` of `lanes`.
   void ScoreLanes(int task, int64_t block, const BlockLogits& logits,
                   const uint8_t* lanes, int count, BlockScores& scores) const;
