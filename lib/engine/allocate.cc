@@ -158,10 +158,8 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
       if (!record->answers.empty()) {
         ALLOT_ASSIGN_OR_RETURN(const TaskPosterior posterior,
                                evidence.Score(merged, record->answers));
-        const std::span<const double> believed = evidence.model() != nullptr
-                                                     ? evidence.untempered()
-                                                     : posterior.probability;
-        task.posterior.assign(believed.begin(), believed.end());
+        task.posterior.assign(posterior.probability.begin(),
+                              posterior.probability.end());
       }
     }
     if (pending != nullptr) {

@@ -102,7 +102,6 @@ void Evidence::ScoreByModel(const Task& task,
                       .group = GroupOf(answer)});
   }
   model_scorer_.Score(model_->model, task.prior, given_, explain, posterior);
-  model_scorer_.Untempered(untempered_);
   if (explain) {
     const std::span<const double> accuracy = model_scorer_.expected_accuracy();
     accuracy_.assign(accuracy.begin(), accuracy.end());

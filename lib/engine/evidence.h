@@ -40,10 +40,6 @@ class Evidence {
   const SpaceModel* model() const { return model_; }
   std::span<const double> raw() const { return raw_; }
   const CalibrationMap& calibration() const;
-  // With a model: its posterior before tempering, in which every answer is a
-  // witness of its own. What planning looks at: a task that is in doubt because
-  // its answers may err together is not one that a further answer settles.
-  std::span<const double> untempered() const { return untempered_; }
   // [answers] With explain: how probable a right answer was.
   std::span<const double> expected_accuracy() const { return accuracy_; }
 
@@ -64,7 +60,6 @@ class Evidence {
   std::vector<ScoredAnswer> scored_;
   std::vector<ModelAnswer> given_;
   std::vector<double> raw_;
-  std::vector<double> untempered_;
   std::vector<double> accuracy_;
   absl::flat_hash_map<std::string, int32_t> groups_;
 };

@@ -211,11 +211,6 @@ void LabelModelScorer::Score(const LabelModel& model,
   if (explain) Explain(model, answers, power, result);
 }
 
-void LabelModelScorer::Untempered(std::vector<double>& probability) const {
-  probability = evidence_;
-  Softmax(probability);
-}
-
 // Divides one answer at a time out of the product. Cells floored on the way
 // are too small to matter with or without it.
 void LabelModelScorer::Explain(const LabelModel& model,

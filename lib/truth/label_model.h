@@ -85,10 +85,6 @@ class LabelModelScorer {
              std::span<const ModelAnswer> answers, bool explain,
              TaskPosterior* result);
 
-  // Of the last Score(): the posterior before tempering, each answer as a
-  // witness of its own. Writes [K].
-  void Untempered(std::vector<double>& probability) const;
-
   // [answers] Of the last Score() with `explain`: the probability that the
   // labeler is right on such a task, before it is answered.
   std::span<const double> expected_accuracy() const { return accuracy_; }
