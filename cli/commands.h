@@ -25,16 +25,12 @@ struct Invocation {
 };
 
 void AddPoolCommands(CLI::App& app, Invocation& invocation);
-// `pool export` and `pool import`, below the command `pool`.
-void AddPoolFileCommands(CLI::App& pool, Invocation& invocation);
-void AddStoreCommands(CLI::App& app, Invocation& invocation);
 void AddLabelerCommands(CLI::App& app, Invocation& invocation);
 void AddAnswerCommands(CLI::App& app, Invocation& invocation);
 void AddAllocateCommand(CLI::App& app, Invocation& invocation);
 void AddScoreCommand(CLI::App& app, Invocation& invocation);
 void AddLeaseCommands(CLI::App& app, Invocation& invocation);
 void AddAggregateCommand(CLI::App& app, Invocation& invocation);
-void AddReportCommand(CLI::App& app, Invocation& invocation);
 void AddMatchCommand(CLI::App& app, Invocation& invocation);
 void AddDemoDataCommand(CLI::App& app, Invocation& invocation);
 

@@ -254,7 +254,6 @@ void AddPoolCommands(CLI::App& app, Invocation& invocation) {
   list->callback([&invocation] {
     invocation.run = [&invocation] { return ListPools(invocation); };
   });
-  AddPoolFileCommands(*pool, invocation);
 }
 
 }  // namespace allot
