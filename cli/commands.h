@@ -33,6 +33,8 @@ void AddLeaseCommands(CLI::App& app, Invocation& invocation);
 void AddAggregateCommand(CLI::App& app, Invocation& invocation);
 void AddMatchCommand(CLI::App& app, Invocation& invocation);
 void AddDemoDataCommand(CLI::App& app, Invocation& invocation);
+// simulate, replay-data.
+void AddStudyCommands(CLI::App& app, Invocation& invocation);
 
 // ---- what they share ----
 

@@ -55,6 +55,7 @@ int Main(int argc, char** argv) {
   AddAggregateCommand(app, invocation);
   AddMatchCommand(app, invocation);
   AddDemoDataCommand(app, invocation);
+  AddStudyCommands(app, invocation);
   app.add_subcommand("version", "Print the version")->callback([&invocation] {
     invocation.run = [] {
       std::cout << "allot " ALLOT_VERSION ", contract allot.v1\n";

@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "cli/data_folder.h"
 #include "cli/progress_bar.h"
+#include "cli/study_report.h"
 #include "cli/text_table.h"
 #include "lib/base/status_macros.h"
 #include "lib/study/compare_replay.h"
@@ -33,21 +33,6 @@ struct Arguments {
 std::string NameOf(std::string folder) {
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
   return folder.substr(folder.rfind('/') + 1);
-}
-
-std::string WithError(const Estimate& estimate) {
-  return absl::StrFormat("%.3f (%.3f)", estimate.mean, estimate.error);
-}
-
-absl::StatusOr<AnswerBook> ReadBook(const std::string& folder) {
-  ALLOT_ASSIGN_OR_RETURN(const DataFolder data, ReadDataFolder(folder));
-  if (data.kind != AnswerKind::kCategorical) {
-    return absl::InvalidArgumentError("its answers are measurements");
-  }
-  return AnswerBook::Build(static_cast<int32_t>(data.tasks.size()),
-                           static_cast<int32_t>(data.labelers.size()),
-                           static_cast<int32_t>(data.classes.size()),
-                           data.answers, data.truth);
 }
 
 class Loop {
@@ -80,7 +65,7 @@ class Loop {
   }
 
   absl::Status Compare(const std::string& folder) {
-    ALLOT_ASSIGN_OR_RETURN(const AnswerBook book, ReadBook(folder));
+    ALLOT_ASSIGN_OR_RETURN(const AnswerBook book, ReadAnswerBook(folder));
     ReplayOptions options;
     options.checkpoints = arguments_.labels;
     ProgressBar bar("seeds");
@@ -89,54 +74,23 @@ class Loop {
         CompareReplay(book, arguments_.policies, options, Seeds(bar)));
     bar.Clear();
     if (arguments_.json) {
-      for (const ReplayCurve& curve : curves) PrintJson(folder, book, curve);
+      allot::PrintReplayJson(NameOf(folder), book, arguments_.seeds, curves,
+                             std::cout);
+      std::cout.flush();
       return absl::OkStatus();
-    }
-    std::vector<std::string> columns = {"POLICY"};
-    for (const double labels : arguments_.labels) {
-      columns.push_back(absl::StrCat(">", labels, " LABELS"));
-    }
-    columns.push_back(">GINI");
-    TextTable table(columns);
-    for (const ReplayCurve& curve : curves) {
-      std::vector<std::string> row = {curve.policy};
-      for (const ReplayCurve::Point& point : curve.points) {
-        row.push_back(WithError(point.accuracy));
-      }
-      row.resize(arguments_.labels.size() + 1, "-");
-      row.push_back(FormatFixed(curve.gini.mean, 2));
-      table.AddRow(std::move(row));
     }
     std::cout << absl::StreamFormat(
         "%s: %d tasks, %d labelers, %d classes; accuracy (standard error) at "
         "so many labels a task, %d seeds\n\n",
         NameOf(folder), book.num_tasks(), book.num_labelers(),
         book.num_classes(), arguments_.seeds);
-    table.Print(std::cout);
+    PrintReplay(curves, arguments_.labels, std::cout);
     std::cout << std::endl;
     return absl::OkStatus();
   }
 
-  void PrintJson(const std::string& folder, const AnswerBook& book,
-                 const ReplayCurve& curve) const {
-    for (const ReplayCurve::Point& point : curve.points) {
-      std::cout
-          << nlohmann::ordered_json{{"policy", curve.policy},
-                                    {"data", NameOf(folder)},
-                                    {"labels_per_task", point.answers_per_task},
-                                    {"accuracy", point.accuracy.mean},
-                                    {"standard_error", point.accuracy.error},
-                                    {"cost",
-                                     point.answers_per_task * book.num_tasks()},
-                                    {"confidence", point.confidence.mean},
-                                    {"gini", curve.gini.mean},
-                                    {"seeds", arguments_.seeds}}
-          << std::endl;
-    }
-  }
-
   absl::Status Reveal(const std::string& folder) {
-    ALLOT_ASSIGN_OR_RETURN(const AnswerBook book, ReadBook(folder));
+    ALLOT_ASSIGN_OR_RETURN(const AnswerBook book, ReadAnswerBook(folder));
     TextTable table({">GOLD", ">TARGET", ">SAVED", ">ACCURACY",
                      ">MAJORITY OF ALL", ">ACCEPTED", ">RIGHT",
                      "95% INTERVAL"});
