@@ -14,65 +14,120 @@ namespace {
 
 constexpr char kService[] = "allot.v1.AllocationService";
 
-// When the plan must be there for the response to be in time: encoding and the
-// way back take their share.
-std::optional<int64_t> PlanDeadline(const CallContext& call, int64_t now) {
+// When the plan must be there for the response to be in time.
+std::optional<int64_t> PlanDeadline(const CallContext& call, int64_t now,
+                                    int tasks, const PlanReserve& reserve) {
   if (!call.deadline_nanos) return std::nullopt;
-  const int64_t left = *call.deadline_nanos - now;
-  return *call.deadline_nanos - std::min<int64_t>(left / 10, 5'000'000);
+  return reserve.PlanBy(now, *call.deadline_nanos, static_cast<size_t>(tasks));
+}
+
+void Note(const ServerCore& core, const std::string& pool, size_t tasks,
+          const Plan& plan) {
+  core.plans->Add({.time = core.clock->Now(),
+                   .pool = pool,
+                   .solver = plan.solver,
+                   .tasks = static_cast<int64_t>(tasks),
+                   .slots = plan.slots,
+                   .filled = plan.filled,
+                   .gap = plan.gap,
+                   .seconds = 1e-9 * static_cast<double>(
+                                         plan.resolve_nanos + plan.score_nanos +
+                                         plan.solve_nanos + plan.claim_nanos)});
+}
+
+void SetDuration(int64_t nanos, google::protobuf::Duration* to) {
+  to->set_seconds(nanos / 1'000'000'000);
+  to->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+}
+
+// Hands a call of one task to the batcher; false if it is not for it.
+bool AllocateLater(const ServerCore& core, MicroBatcher& batcher,
+                   const PlanReserve& reserve, CallContext& call,
+                   const v1::AllocateRequest& request,
+                   const Method::Done& done) {
+  if (request.tasks_size() != 1) return false;
+  // The response of such a call goes into the log with its own claims.
+  if (request.has_lease_duration() && !request.request_id().empty()) {
+    return false;
+  }
+  const int64_t start = core.clock->MonotonicNanos();
+  // What is wrong with it is found, and told, when it is served alone.
+  const auto pool = FindPool(*core.engine, request.pool_id());
+  if (!pool.ok()) return false;
+  absl::StatusOr<AllocateCall> plan_call = ToAllocateCall(
+      request, **pool, start, PlanDeadline(call, start, 1, reserve));
+  if (!plan_call.ok() || !batcher.Suits(*plan_call)) return false;
+  v1::AllocateRequest shared = request;
+  shared.clear_tasks();
+  shared.clear_request_id();
+  auto own = std::make_shared<const AllocateCall>(*plan_call);
+  MicroBatcher::Member member;
+  member.call = *std::move(plan_call);
+  member.call.cancelled = call.cancelled;
+  member.done = [own, done, waited = start - call.arrived_nanos](
+                    const absl::StatusOr<Plan>& plan) {
+    if (!plan.ok()) {
+      done(plan.status(), grpc::ByteBuffer());
+      return;
+    }
+    v1::AllocateResponse response;
+    ToProto(*plan, *own, &response);
+    SetDuration(waited,
+                response.mutable_summary()->mutable_phases()->mutable_queue());
+    done(absl::OkStatus(), Encode(response));
+  };
+  return batcher.Add(shared.SerializeAsString(), member);
 }
 
 absl::Status Allocate(const ServerCore& core, const AllocatePhases& phases,
-                      CallContext& call, const v1::AllocateRequest& request,
+                      PlanReserve& reserve, CallContext& call,
+                      const v1::AllocateRequest& request,
                       v1::AllocateResponse* response) {
   const int64_t start = core.clock->MonotonicNanos();
   ALLOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Pool> pool,
                          FindPool(*core.engine, request.pool_id()));
   AllocateCall plan_call;
-  int64_t validated = 0;
   const auto run = [&](Request<Plan>* once) -> absl::StatusOr<Plan> {
     ALLOT_ASSIGN_OR_RETURN(
-        plan_call,
-        ToAllocateCall(request, *pool, start, PlanDeadline(call, start)));
+        plan_call, ToAllocateCall(request, *pool, start,
+                                  PlanDeadline(call, start,
+                                               request.tasks_size(), reserve)));
     plan_call.cancelled = call.cancelled;
-    validated = core.clock->MonotonicNanos() - start;
-    ALLOT_ASSIGN_OR_RETURN(Plan plan, core.engine->Allocate(plan_call, once));
-    plan.resolve_nanos += validated;
+    const int64_t validated = core.clock->MonotonicNanos() - start;
+    absl::StatusOr<Plan> plan = core.engine->Allocate(plan_call, once);
+    if (!plan.ok()) {
+      // A plan that comes too late is given up when the deadline passes.
+      if (plan_call.deadline_nanos) {
+        reserve.Learn(*plan_call.deadline_nanos, core.clock->MonotonicNanos(),
+                      plan_call.tasks.size());
+      }
+      return plan.status();
+    }
+    plan->resolve_nanos += validated;
     return plan;
   };
   const auto fill = [&](const Plan& plan) {
     ToProto(plan, plan_call, response);
-    const int64_t waited = call.started_nanos - call.arrived_nanos;
-    google::protobuf::Duration* queue =
-        response->mutable_summary()->mutable_phases()->mutable_queue();
-    queue->set_seconds(waited / 1'000'000'000);
-    queue->set_nanos(static_cast<int32_t>(waited % 1'000'000'000));
+    SetDuration(call.started_nanos - call.arrived_nanos,
+                response->mutable_summary()->mutable_phases()->mutable_queue());
   };
-  const auto note = [&](const Plan& plan) {
-    core.metrics->Planned(plan, phases);
-    call.cuttable_nanos = plan.score_nanos + plan.solve_nanos;
-    core.plans->Add(
-        {.time = core.clock->Now(),
-         .pool = plan_call.pool,
-         .solver = plan.solver,
-         .tasks = static_cast<int64_t>(plan_call.tasks.size()),
-         .slots = plan.slots,
-         .filled = plan.filled,
-         .gap = plan.gap,
-         .seconds =
-             1e-9 * static_cast<double>(core.clock->MonotonicNanos() - start)});
-  };
+  std::optional<Plan> plan;
   if (!request.has_lease_duration() || request.dry_run()) {
     // It changes nothing, so there is nothing to do only once.
-    ALLOT_ASSIGN_OR_RETURN(const Plan plan, run(nullptr));
-    note(plan);
-    fill(plan);
-    return absl::OkStatus();
+    ALLOT_ASSIGN_OR_RETURN(plan, run(nullptr));
+    fill(*plan);
+  } else {
+    ALLOT_ASSIGN_OR_RETURN(plan, Once<Plan>(core, request.pool_id(), request,
+                                            response, run, fill));
   }
-  ALLOT_ASSIGN_OR_RETURN(
-      const std::optional<Plan> plan,
-      Once<Plan>(core, request.pool_id(), request, response, run, fill));
-  if (plan) note(*plan);
+  if (!plan) return absl::OkStatus();  // a retry
+  core.metrics->Planned(*plan, phases);
+  call.cuttable_nanos = plan->score_nanos + plan->solve_nanos;
+  Note(core, plan_call.pool, plan_call.tasks.size(), *plan);
+  if (plan_call.deadline_nanos) {
+    reserve.Learn(*plan_call.deadline_nanos, core.clock->MonotonicNanos(),
+                  plan_call.tasks.size());
+  }
   return absl::OkStatus();
 }
 
@@ -133,19 +188,24 @@ absl::Status Release(const ServerCore& core,
 
 }  // namespace
 
-AllocationService::AllocationService(const ServerCore& core)
-    : allocate_(core, core.metrics->AddRpc("unary", kService, "Allocate"),
-                {Role::kAllocate},
-                [&core, phases = core.metrics->AddAllocatePhases("Allocate")](
-                    CallContext& call, const auto& request, auto* response) {
-                  return allot::Allocate(core, phases, call, request, response);
-                }),
+AllocationService::AllocationService(const ServerCore& core,
+                                     absl::Duration batch_window)
+    : allocate_(
+          core, core.metrics->AddRpc("unary", kService, "Allocate"),
+          {Role::kAllocate},
+          [this, &core, phases = core.metrics->AddAllocatePhases("Allocate")](
+              CallContext& call, const auto& request, auto* response) {
+            return allot::Allocate(core, phases, reserve_, call, request,
+                                   response);
+          }),
       allocate_stream_(
           core, core.metrics->AddRpc("bidi_stream", kService, "AllocateStream"),
           {Role::kAllocate},
-          [&core, phases = core.metrics->AddAllocatePhases("AllocateStream")](
+          [this, &core,
+           phases = core.metrics->AddAllocatePhases("AllocateStream")](
               CallContext& call, const auto& request, auto* response) {
-            return allot::Allocate(core, phases, call, request.request(),
+            return allot::Allocate(core, phases, reserve_, call,
+                                   request.request(),
                                    response->mutable_response());
           }),
       renew_leases_(core,
@@ -159,7 +219,20 @@ AllocationService::AllocationService(const ServerCore& core)
           {Role::kAllocate},
           [&core](CallContext&, const auto& request, auto* response) {
             return Release(core, request, response);
-          }) {}
+          }) {
+  if (batch_window <= absl::ZeroDuration()) return;
+  batcher_ = std::make_unique<MicroBatcher>(
+      &core, batch_window,
+      [&core, phases = core.metrics->AddAllocatePhases("Allocate")](
+          const std::string& pool, size_t tasks, const Plan& plan) {
+        core.metrics->Planned(plan, phases);
+        Note(core, pool, tasks, plan);
+      });
+  allocate_.set_later([this, &core](CallContext& call, const auto& request,
+                                    const Method::Done& done) {
+    return AllocateLater(core, *batcher_, reserve_, call, request, done);
+  });
+}
 
 grpc::ServerUnaryReactor* AllocationService::Allocate(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

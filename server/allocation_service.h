@@ -3,8 +3,13 @@
 #ifndef ALLOT_SERVER_ALLOCATION_SERVICE_H_
 #define ALLOT_SERVER_ALLOCATION_SERVICE_H_
 
+#include <memory>
+
+#include "absl/time/time.h"
 #include "allot/v1/allocation.grpc.pb.h"
 #include "server/method.h"
+#include "server/micro_batcher.h"
+#include "server/plan_reserve.h"
 
 namespace allot {
 
@@ -17,7 +22,10 @@ using RawAllocationService =
 
 class AllocationService final : public RawAllocationService {
  public:
-  explicit AllocationService(const ServerCore& core);
+  // Single-task calls within `batch_window` are solved as one; 0: each alone.
+  AllocationService(const ServerCore& core, absl::Duration batch_window);
+  // Requires that no call is left.
+  void Stop() { batcher_.reset(); }
 
   grpc::ServerUnaryReactor* Allocate(grpc::CallbackServerContext* context,
                                      const grpc::ByteBuffer* request,
@@ -32,6 +40,8 @@ class AllocationService final : public RawAllocationService {
                                           grpc::ByteBuffer* response) override;
 
  private:
+  PlanReserve reserve_;
+  std::unique_ptr<MicroBatcher> batcher_;
   TypedMethod<v1::AllocateRequest, v1::AllocateResponse> allocate_;
   TypedMethod<v1::AllocateStreamRequest, v1::AllocateStreamResponse>
       allocate_stream_;

@@ -19,7 +19,9 @@ bool ConcurrencyLimit::Observe(int64_t now_nanos, int64_t sojourn_nanos,
   allowed_nanos_.fetch_add(kFactor * service_nanos + target, kRelaxed);
   const int calls = calls_.fetch_add(1, kRelaxed) + 1;
   const int64_t opened = opened_nanos_.load(kRelaxed);
-  if (calls < kWindowCalls && now_nanos - opened < kWindowNanos) return false;
+  if (calls < (now_nanos - opened < kWindowNanos ? kWindowCalls : kFewCalls)) {
+    return false;
+  }
   if (closing_.test_and_set(std::memory_order_acquire)) return false;
   opened_nanos_.store(now_nanos, kRelaxed);
   calls_.store(0, kRelaxed);

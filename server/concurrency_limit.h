@@ -32,8 +32,9 @@ struct ConcurrencyLimitOptions {
 class ConcurrencyLimit {
  public:
   static constexpr int kFactor = 4;
-  // A window ends with so many calls, or after so long with at least one.
+  // A window ends with so many calls, or after so long with a few.
   static constexpr int kWindowCalls = 32;
+  static constexpr int kFewCalls = 8;
   static constexpr int64_t kWindowNanos = 100'000'000;
 
   explicit ConcurrencyLimit(ConcurrencyLimitOptions options)

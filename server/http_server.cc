@@ -18,8 +18,10 @@
 namespace allot {
 namespace {
 
-constexpr char kThreads[] = "4";
-constexpr char kRequestTimeoutMs[] = "5000";
+// A request holds a thread until it is complete: whoever sends his byte by byte
+// must not keep probes from being answered.
+constexpr char kThreads[] = "16";
+constexpr char kRequestTimeoutMs[] = "1000";
 
 int Send(mg_connection* connection, const HttpResponse& response, bool body) {
   mg_printf(connection,

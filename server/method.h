@@ -119,6 +119,10 @@ class TypedMethod final : public Method {
   using Handler =
       std::function<absl::Status(CallContext&, const Request&, Response*)>;
 
+  // Takes over a call, to answer it later; false if it does not want it.
+  using Later = std::function<bool(CallContext&, const Request&, const Done&)>;
+  void set_later(Later later) { later_ = std::move(later); }
+
   TypedMethod(const ServerCore& core, const RpcSeries& series,
               MethodRules rules, Handler handler)
       : Method(core, series, rules, *Request::descriptor()),
@@ -175,6 +179,7 @@ class TypedMethod final : public Method {
   void Serve(CallContext& call, const Request& request,
              const Done& done) const {
     grpc::ByteBuffer bytes;
+    if (later_ && later_(call, request, done)) return;
     call.worked = true;
     const absl::Status status = Guarded([&] {
       Response response;
@@ -190,6 +195,7 @@ class TypedMethod final : public Method {
   }
 
   const Handler handler_;
+  Later later_;
 };
 
 }  // namespace allot

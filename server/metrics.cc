@@ -161,6 +161,13 @@ Metrics::Metrics(absl::string_view version)
       &Counters(r, "allot_request_replays_total",
                 "Calls answered with the first response to their request id.")
            .Add({});
+  micro_batches_ =
+      &Counters(r, "allot_micro_batches_total",
+                "Plans made for several single-task calls at once.")
+           .Add({});
+  micro_batched_calls_ = &Counters(r, "allot_micro_batched_calls_total",
+                                   "Single-task calls that shared a plan.")
+                              .Add({});
   prometheus::BuildGauge()
       .Name("allot_build_info")
       .Help("1, labelled with what is running.")
@@ -289,6 +296,11 @@ void Metrics::Denied(Denial reason) {
 }
 
 void Metrics::Reloaded(bool ok) { reloads_[ok]->Increment(); }
+
+void Metrics::MicroBatched(int64_t calls) {
+  micro_batches_->Increment();
+  micro_batched_calls_->Increment(static_cast<double>(calls));
+}
 
 void Metrics::Replayed() { replays_->Increment(); }
 

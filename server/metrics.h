@@ -99,6 +99,8 @@ class Metrics final {
   // Of the file of settings or of tokens.
   void Reloaded(bool ok);
   void Replayed();
+  // Calls of one task that were solved as one batch.
+  void MicroBatched(int64_t calls);
 
   // Of one kind of store call.
   struct StoreSeries {
@@ -144,6 +146,8 @@ class Metrics final {
   prometheus::Counter* leases_expired_;
   prometheus::Counter* leases_not_open_;
   prometheus::Counter* replays_;
+  prometheus::Counter* micro_batches_;
+  prometheus::Counter* micro_batched_calls_;
 };
 
 }  // namespace allot

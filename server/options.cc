@@ -27,6 +27,9 @@ ABSL_FLAG(int, queue, allot::ServerOptions().queue,
 ABSL_FLAG(absl::Duration, latency_target, allot::ServerOptions().latency_target,
           "Calls in flight are limited such that a call takes about this and "
           "four times its own work, 0 to 1m. 0: only --queue limits them.");
+ABSL_FLAG(absl::Duration, batch_window, allot::ServerOptions().batch_window,
+          "Single-task allocations of a pool that arrive within this time are "
+          "solved as one batch, 0 to 1s. 0: each alone.");
 ABSL_FLAG(int, max_request_bytes, allot::ServerOptions().max_request_bytes,
           "Largest request message, 1024 to 1073741824 bytes. Larger ones are "
           "refused with RESOURCE_EXHAUSTED.");
@@ -92,6 +95,7 @@ absl::StatusOr<ServerOptions> OptionsFromFlags() {
   options.queue = absl::GetFlag(FLAGS_queue);
   options.max_request_bytes = absl::GetFlag(FLAGS_max_request_bytes);
   options.latency_target = absl::GetFlag(FLAGS_latency_target);
+  options.batch_window = absl::GetFlag(FLAGS_batch_window);
   options.max_buffer_bytes = absl::GetFlag(FLAGS_max_buffer_bytes);
   options.max_connections = absl::GetFlag(FLAGS_max_connections);
   options.max_connection_age = absl::GetFlag(FLAGS_max_connection_age);
@@ -116,6 +120,9 @@ absl::StatusOr<ServerOptions> OptionsFromFlags() {
         CheckFlag(options.latency_target >= absl::ZeroDuration() &&
                       options.latency_target <= absl::Minutes(1),
                   "latency_target", "in [0, 1m]"),
+        CheckFlag(options.batch_window >= absl::ZeroDuration() &&
+                      options.batch_window <= absl::Seconds(1),
+                  "batch_window", "in [0, 1s]"),
         CheckFlag(options.max_buffer_bytes >= 16 << 20, "max_buffer_bytes",
                   "16777216 or more"),
         CheckFlag(options.max_connections >= 1 &&

@@ -32,6 +32,7 @@ struct ServerOptions {
   int workers = 0;  // 0: one per core
   int queue = 256;
   absl::Duration latency_target = absl::Milliseconds(10);  // 0: no such limit
+  absl::Duration batch_window = absl::ZeroDuration();      // 0: none
   int max_request_bytes = 4 << 20;
   int64_t max_buffer_bytes = int64_t{256} << 20;
   int max_connections = 4096;

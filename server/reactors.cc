@@ -139,7 +139,9 @@ grpc::Status Conclude(const Method& method, const CallContext& call,
   series.seconds->Observe(seconds);
   series.handled[static_cast<size_t>(status.code())]->Increment();
   LogCall(method, call, status, seconds);
-  if (method.rules().role == Role::kAdmin) {
+  // Who has no token is nobody to be put on record, but could fill the disk.
+  if (method.rules().role == Role::kAdmin &&
+      status.code() != absl::StatusCode::kUnauthenticated) {
     core.log->Audit(series.method, {{"code", CodeName(status.code())},
                                     {"reason", ReasonOf(status)},
                                     {"caller", call.caller.name()},

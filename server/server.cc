@@ -125,7 +125,7 @@ Server::Server(const ServerOptions& options, const Clock* clock, Logger* log)
             .slow_call_nanos = absl::ToInt64Nanoseconds(options.slow_call)},
       pools_(core_),
       labelers_(core_),
-      allocation_(core_),
+      allocation_(core_, options.batch_window),
       confidence_(core_),
       settings_(options.settings) {
   admission_.quotas().Set(options.quotas);
@@ -168,17 +168,21 @@ void Server::AddLiveMetrics() {
           }
           return static_cast<double>(bytes);
         });
-  gauge("allot_connections", "Connections to the gRPC port.",
-        [this] { return listener_ == nullptr ? 0 : listener_->connections(); });
+  gauge("allot_connections", "Connections to the gRPC port.", [this] {
+    Listener* listener = visible_listener_;
+    return listener == nullptr ? 0 : listener->connections();
+  });
   counter("allot_connections_accepted_total", "Connections taken.", [this] {
-    return listener_ == nullptr ? 0.0
-                                : static_cast<double>(listener_->accepted());
+    const Listener* listener = visible_listener_;
+    return listener == nullptr ? 0.0
+                               : static_cast<double>(listener->accepted());
   });
   counter("allot_connections_refused_total",
           "Connections closed at once because there were too many.", [this] {
-            return listener_ == nullptr
+            const Listener* listener = visible_listener_;
+            return listener == nullptr
                        ? 0.0
-                       : static_cast<double>(listener_->refused());
+                       : static_cast<double>(listener->refused());
           });
   gauge("allot_tls_certificate_expiry_seconds",
         "When the certificate expires, in seconds since 1970; 0 without TLS.",
@@ -332,6 +336,7 @@ absl::Status Server::StartGrpc() {
     connection.fd = fd;
     acceptor_->HandleNewConnection(&connection);
   });
+  visible_listener_ = listener_.get();
   grpc_address_ = absl::StrCat(address.host, ":", listener_->port());
   for (const char* service : kServices) {
     grpc_->GetHealthCheckService()->SetServingStatus(service, true);
@@ -509,6 +514,8 @@ void Server::Stop() {
     listener_->Stop();
     grpc_->Shutdown(std::chrono::system_clock::now() +
                     absl::ToChronoNanoseconds(options_.drain));
+    // What waits for company, then what waits for a worker.
+    allocation_.Stop();
     workers_.Drain();
     const absl::Status saved = engine_->SaveCheckpoints();
     if (!saved.ok()) {
@@ -527,6 +534,7 @@ void Server::Stop() {
   http_.reset();
   grpc_.reset();
   acceptor_.reset();
+  visible_listener_ = nullptr;
   listener_.reset();
   engine_.reset();
   metered_.reset();
@@ -562,7 +570,8 @@ std::string Server::RenderStatusPage() const {
   input.queue_limit = workers_.queue_limit();
   input.pools = ListPools();
   input.in_flight_limit = workers_.limit();
-  input.connections = listener_ == nullptr ? 0 : listener_->connections();
+  Listener* listener = visible_listener_;
+  input.connections = listener == nullptr ? 0 : listener->connections();
   input.plans = plans_.List();
   input.slow_calls = slow_calls_.List();
   input.metrics = &metrics_;

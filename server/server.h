@@ -127,6 +127,8 @@ class Server {
 
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<Listener> listener_;
+  // For pages that are asked for while the server starts.
+  std::atomic<Listener*> visible_listener_{nullptr};
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> grpc_;
   std::string grpc_address_;

@@ -76,4 +76,42 @@ done
 code=0
 "$allotd" --store=nowhere: --listen=127.0.0.1:0 --http_listen= >ports 2>log || code=$?
 [ "$code" = 1 ] || fail "a store that cannot be opened: exit code $code, want 1"
+
+# Settings in a file: checked with the line at fault, read anew on SIGHUP.
+printf '{\n  "workers": 1,\n  "drain": "soon"\n}\n' >allot.json
+code=0
+"$allotd" --check-config --config=allot.json >out 2>log || code=$?
+[ "$code" = 2 ] || fail "--check-config: exit code $code, want 2"
+grep -q 'allot.json:3: drain' log || fail '--check-config does not name the line'
+printf '{"workers": 1, "slow_call": "5s"}\n' >allot.json
+[ "$("$allotd" --check-config --config allot.json)" = ok ] || fail '--check-config is not ok'
+code=0
+"$allotd" --check-config --listen=0.0.0.0:0 >out 2>log || code=$?
+[ "$code" = 2 ] || fail "a public address in clear text: exit code $code, want 2"
+
+: >ports
+"$allotd" --config=allot.json --listen=127.0.0.1:0 --http_listen=127.0.0.1:0 >ports 2>log &
+pid=$!
+for _ in $(seq 200); do
+  [ -s ports ] && break
+  sleep 0.05
+done
+http=$(sed -n 's/.*"http":"\([^"]*\)".*/\1/p' ports)
+# reload TEXT COUNT OUTCOME: puts TEXT into the file, and waits for the count.
+reload() {
+  printf '%s\n' "$1" >allot.json
+  kill -HUP "$pid"
+  for _ in $(seq 200); do
+    curl -s "http://$http/metrics" | grep -q "^allot_reloads_total{outcome=\"$3\"} $2\$" && return
+    sleep 0.05
+  done
+  fail "SIGHUP with $1: no reload $3"
+}
+reload '{"workers": 2, "slow_call": "7s"}' 1 'done'
+curl -s "http://$http/configz" | grep -q '<td>--slow_call</td><td>7s</td>' || fail '/configz has the old value'
+grep -q '"restart":"workers"' log || fail 'the log does not say what waits for a restart'
+reload '{"slow_call": 1' 1 failed
+grep -q 'allot.json:' log || fail 'the log does not say where the file is wrong'
+curl -s "http://$http/configz" | grep -q '<td>--slow_call</td><td>7s</td>' || fail 'a wrong file changed something'
+stop TERM
 echo ok
