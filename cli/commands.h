@@ -31,6 +31,7 @@ void AddAllocateCommand(CLI::App& app, Invocation& invocation);
 void AddScoreCommand(CLI::App& app, Invocation& invocation);
 void AddLeaseCommands(CLI::App& app, Invocation& invocation);
 void AddAggregateCommand(CLI::App& app, Invocation& invocation);
+void AddReportCommand(CLI::App& app, Invocation& invocation);
 void AddMatchCommand(CLI::App& app, Invocation& invocation);
 void AddDemoDataCommand(CLI::App& app, Invocation& invocation);
 // simulate, replay-data.

@@ -18,6 +18,7 @@ Exit status:
   2  usage, or a file or request that is not valid
   3  no server there, or it went away
   4  no such pool, labeler or task
+  5  aggregate, report, match: the contents of a data file are not valid
 
 `allot COMMAND --help` tells more about a command.)";
 
@@ -46,6 +47,21 @@ int Main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(0.001, 86400.0))
       ->type_name("SECONDS");
+  app.add_option("--tls-ca", invocation.client.tls_ca,
+                 "Authority that the server's certificate is of; turns on TLS")
+      ->envname("ALLOT_TLS_CA")
+      ->type_name("FILE.pem");
+  app.add_option("--tls-cert", invocation.client.tls_cert,
+                 "Certificate to show, for a server that asks for one")
+      ->envname("ALLOT_TLS_CERT")
+      ->type_name("FILE.pem");
+  app.add_option("--tls-key", invocation.client.tls_key, "Its private key")
+      ->envname("ALLOT_TLS_KEY")
+      ->type_name("FILE.pem");
+  app.add_option("--token-file", invocation.client.token_file,
+                 "File with the bearer token to send")
+      ->envname("ALLOT_TOKEN_FILE")
+      ->type_name("FILE");
   AddPoolCommands(app, invocation);
   AddLabelerCommands(app, invocation);
   AddAnswerCommands(app, invocation);
@@ -53,6 +69,7 @@ int Main(int argc, char** argv) {
   AddScoreCommand(app, invocation);
   AddLeaseCommands(app, invocation);
   AddAggregateCommand(app, invocation);
+  AddReportCommand(app, invocation);
   AddMatchCommand(app, invocation);
   AddDemoDataCommand(app, invocation);
   AddStudyCommands(app, invocation);
