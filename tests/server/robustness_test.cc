@@ -172,10 +172,10 @@ TEST_F(RobustnessTest, MoreConnectionsThanThereMayBe) {
   ExpectServed();
 }
 
-TEST_F(RobustnessTest, TenThousandConnects) {
-  for (int i = 0; i < 10'000; ++i) {
+TEST_F(RobustnessTest, ThousandsOfConnects) {
+  for (int i = 0; i < 2'000; ++i) {
     Raw raw = Connect();
-    if (i % 1000 == 0) {
+    if (i % 500 == 0) {
       EXPECT_TRUE(Get(running_.channel()).ok()) << i;
     }
   }
