@@ -112,7 +112,11 @@ TEST(Metrics, EachOfThemIsWritten) {
       // What is there at one moment: worker_pool_test.
       "allot_queue_depth", "allot_workers_busy",
       // admission_test, one reason after the other
-      "allot_admission_refusals_total"};
+      "allot_admission_refusals_total",
+      // With other replicas: two_replicas, replica_test.
+      "allot_replica_conflicts_total", "allot_replica_folded_events_total",
+      "allot_replica_lag_events", "allot_replica_lag_seconds",
+      "allot_replica_lost_events_total"};
   v1::AllocateRequest request;
   request.set_pool_id("animals");
   request.mutable_lease_duration()->set_seconds(60);
