@@ -25,9 +25,9 @@ template <typename Result>
 struct Request {
   std::string id;            // unique among the pool's calls of the last day
   uint64_t fingerprint = 0;  // the same for the same question only
-  // The response as it will be replayed. Called just before the append, while
-  // the pool's other changes wait; again if another replica is faster. The result's roster_version is 0 when
-  // this call makes a new roster: that has the number `sequence`.
+  // The response as it will be replayed. Called before the append, the pool's
+  // other changes waiting; again if another replica is faster. roster_version
+  // is 0 when this call makes a new roster: that has the number `sequence`.
   std::function<std::string(const Result& result)> encode;
 
   // Set by the method. With `replay` the method's result means nothing.

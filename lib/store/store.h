@@ -105,9 +105,9 @@ class Store {
   // All pools that have a log, ascending.
   virtual absl::StatusOr<std::vector<LogEnd>> Ends() = 0;
 
-  // Replaces the checkpoint of each pool named, unless it has one that reaches
-  // further, or another process is just writing one. Atomic for each pool. A store may afterwards drop events that the
-  // checkpoint holds.
+  // Replaces each pool's checkpoint, unless there is one that reaches further
+  // or another process is writing one. Atomic for each pool. A store may then
+  // drop the events that the checkpoint holds.
   virtual absl::Status SaveCheckpoints(
       std::span<const Checkpoint> checkpoints) = 0;
   virtual absl::StatusOr<std::vector<Checkpoint>> LoadCheckpoints() = 0;
