@@ -8,7 +8,7 @@
 // flight; the bound of the queue. Where there are too many, a pool that has
 // more than its share waiting, or a less urgent call, gives way.
 //
-// Cost  about 0.3 us a call, without allocation; one lock, that of the queue.
+// Cost  O(1) a call, without allocation; one lock, that of the queue.
 #ifndef ALLOT_SERVER_ADMISSION_H_
 #define ALLOT_SERVER_ADMISSION_H_
 
