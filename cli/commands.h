@@ -25,6 +25,9 @@ struct Invocation {
 };
 
 void AddPoolCommands(CLI::App& app, Invocation& invocation);
+// `pool export` and `pool import`, below the command `pool`.
+void AddPoolFileCommands(CLI::App& pool, Invocation& invocation);
+void AddStoreCommands(CLI::App& app, Invocation& invocation);
 void AddLabelerCommands(CLI::App& app, Invocation& invocation);
 void AddAnswerCommands(CLI::App& app, Invocation& invocation);
 void AddAllocateCommand(CLI::App& app, Invocation& invocation);

@@ -68,6 +68,7 @@ int Main(int argc, char** argv) {
   AddAllocateCommand(app, invocation);
   AddScoreCommand(app, invocation);
   AddLeaseCommands(app, invocation);
+  AddStoreCommands(app, invocation);
   AddAggregateCommand(app, invocation);
   AddReportCommand(app, invocation);
   AddMatchCommand(app, invocation);

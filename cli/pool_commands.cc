@@ -254,6 +254,7 @@ void AddPoolCommands(CLI::App& app, Invocation& invocation) {
   list->callback([&invocation] {
     invocation.run = [&invocation] { return ListPools(invocation); };
   });
+  AddPoolFileCommands(*pool, invocation);
 }
 
 }  // namespace allot
