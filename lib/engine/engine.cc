@@ -36,6 +36,7 @@ absl::Status CheckSkillsKept(const Pool& before, const Pool& after) {
 }  // namespace
 
 absl::Status Engine::Impl::Recover() {
+  const int64_t looked = HereMicros();
   // Other replicas may trim a log between its checkpoint and its tail.
   absl::Status status = Fold();
   for (int tries = 1; absl::IsOutOfRange(status) && tries < 5; ++tries) {
@@ -46,6 +47,7 @@ absl::Status Engine::Impl::Recover() {
     // In a shared store the log's own time is trusted, not one replica's clock;
     // alone there is nobody else to end leases on time.
     entry->state.RestartLeases(store_.shared() ? 0 : NowMicros(), HereMicros());
+    entry->complete_micros = looked;
     entry->Publish();
     ALLOT_RETURN_IF_ERROR(Refit(*entry).status());
     recovery_.labelers += entry->View()->roster->num_labelers();

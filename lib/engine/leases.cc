@@ -3,9 +3,12 @@
 // claims of one pool are decided one after another, on a state that nobody else
 // moves, or the store refuses them (store.h).
 //
-// A lease lasts for as long as it was granted for, from the moment a replica
-// folds it, on that replica's steady clock: wall clocks, which jump and differ,
-// are never compared. The first replica to see it end says so in the log.
+// A lease lasts for as long as it was granted for, on each replica's steady
+// clock, from when the replica granted it or, at the latest, folded it. How
+// much earlier than folded it was granted, its wall clock tells, but wall
+// clocks jump and differ: it is believed back to when the replica last saw all
+// of the log, usually some 50 ms. The first replica to see the lease end says
+// so in the log.
 #include <algorithm>
 #include <utility>
 

@@ -45,6 +45,9 @@ struct PoolEntry {
   int64_t checkpoint_sequence = 0;  // of the last checkpoint saved
   int64_t checkpoint_answers = 0;   // answers folded into it
   int64_t events_since_checkpoint = 0;
+  // This process's steady clock when the log was last known not to go beyond
+  // the state: what is folded later was not there before. Guarded by writer.
+  int64_t complete_micros = 0;
   Mutex refit;             // one fit of the pool at a time
   RefitReport last_refit;  // guarded as state is
 
@@ -79,6 +82,7 @@ struct PoolEntry {
     const absl::StatusOr<int64_t> last =
         store.Append(id, state.sequence(), events);
     if (!last.ok()) return last.status();
+    complete_micros = here_micros;
     {
       const std::unique_lock<std::shared_mutex> lock(state_mutex);
       int64_t sequence = *last - static_cast<int64_t>(events.size());

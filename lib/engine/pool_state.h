@@ -33,9 +33,9 @@ class PoolState {
   PoolState() : editor_(Roster()) {}
 
   // Folds one event. The writer has checked it against this state: labelers
-  // and leases that it names exist, pairs are new. `here_micros` is now on this
-  // process's steady clock: leases last from here on for as long as they were
-  // granted for, whatever anybody's wall clock says.
+  // and leases that it names exist, pairs are new. `here_micros` is when the
+  // event happened on this process's steady clock: leases last from then on for
+  // as long as they were granted for, whatever anybody's wall clock says.
   void Apply(int64_t sequence, const Event& event, int64_t here_micros);
   // After a restart: leases last for what was left of them at `unix_micros`, or
   // at the log's latest event if that is later.

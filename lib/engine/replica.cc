@@ -18,15 +18,20 @@ constexpr int kMostReloads = 5;
 }  // namespace
 
 absl::StatusOr<int64_t> Engine::Impl::CatchUp(PoolEntry& entry) {
+  const int64_t looked = HereMicros();
   const int64_t before = entry.state.sequence();
   int64_t folded = 0;
   std::vector<std::pair<int64_t, Event>> missed;
   const auto fold = [&] {
     if (missed.empty()) return;
     const std::unique_lock<std::shared_mutex> lock(entry.state_mutex);
-    const int64_t here = HereMicros();
+    const int64_t here = HereMicros(), now = NowMicros();
     for (const auto& [sequence, event] : missed) {
-      entry.state.Apply(sequence, event, here);
+      // How long ago it was, as far as a wall clock may be believed: not before
+      // the last look.
+      const int64_t ago = std::clamp<int64_t>(now - event.unix_micros, 0,
+                                              here - entry.complete_micros);
+      entry.state.Apply(sequence, event, here - ago);
     }
     entry.Publish();
     entry.events_since_checkpoint += static_cast<int64_t>(missed.size());
@@ -52,6 +57,7 @@ absl::StatusOr<int64_t> Engine::Impl::CatchUp(PoolEntry& entry) {
   } else if (!status.ok()) {
     return status;
   }
+  entry.complete_micros = looked;
   const MutexLock lock(stats_mutex_);
   stats_.folded += folded;
   return folded;
@@ -80,7 +86,8 @@ absl::Status Engine::Impl::Reload(PoolEntry& entry) {
       return absl::NotFoundError(
           absl::StrCat("the log of pool \"", entry.id, "\" is empty"));
     }
-    fresh.RestartLeases(0, HereMicros());
+    entry.complete_micros = HereMicros();
+    fresh.RestartLeases(0, entry.complete_micros);
     const std::unique_lock<std::shared_mutex> lock(entry.state_mutex);
     entry.state = std::move(fresh);
     ++entry.reloads;
@@ -143,6 +150,9 @@ absl::Status Engine::Impl::CatchUpAll() {
     lag += std::max<int64_t>(behind, 0);
     if (behind != 0) first_error.Update(CatchUpOne(*entry));
     const MutexLock lock(entry->writer);
+    if (behind == 0) {
+      entry->complete_micros = std::max(entry->complete_micros, looked / 1000);
+    }
     if (end.checkpoint > entry->checkpoint_sequence &&
         end.checkpoint <= entry->state.sequence()) {
       entry->CheckpointSaved(end.checkpoint);

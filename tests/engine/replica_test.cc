@@ -261,6 +261,32 @@ TEST_F(ReplicaTest, WallClocksThatJumpOrDifferMoveNoLease) {
   }
 }
 
+TEST_F(ReplicaTest, AGrantFoldedLateEndsWhenItWasGrantedTo) {
+  Start(2, 1);
+  ASSERT_TRUE(engines_[1]->CatchUp().ok());
+  ASSERT_THAT(engines_[0]->Allocate(Leased({{"t", 1}}))->pairs, SizeIs(1));
+  Advance(absl::Seconds(40));  // paused, say
+  ASSERT_TRUE(engines_[1]->CatchUp().ok());
+  Advance(absl::Seconds(19));
+  EXPECT_EQ(*engines_[1]->ExpireLeases(), 0);
+  Advance(absl::Seconds(1));
+  EXPECT_EQ(*engines_[1]->ExpireLeases(), 1);
+}
+
+TEST_F(ReplicaTest, AWrongClockIsNotBelievedBeyondTheLastLook) {
+  Start(2, 1);
+  Advance(absl::Seconds(30));
+  ASSERT_TRUE(engines_[1]->CatchUp().ok());
+  Advance(absl::Seconds(2));
+  ASSERT_THAT(engines_[0]->Allocate(Leased({{"t", 1}}))->pairs, SizeIs(1));
+  clocks_[1]->JumpWall(absl::Hours(1));
+  ASSERT_TRUE(engines_[1]->CatchUp().ok());
+  Advance(absl::Seconds(57));
+  EXPECT_EQ(*engines_[1]->ExpireLeases(), 0);
+  Advance(absl::Seconds(1));
+  EXPECT_EQ(*engines_[1]->ExpireLeases(), 1);
+}
+
 TEST_F(ReplicaTest, ARestartWithAWrongClockFreesNoLeaseOfASharedLog) {
   Start(1, 1);
   ASSERT_THAT(engines_[0]->Allocate(Leased({{"t", 1}}))->pairs, SizeIs(1));
