@@ -2,21 +2,17 @@
 #include "server/server.h"
 
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "lib/base/status_macros.h"
 #include "lib/store/store.h"
-#include "server/collectors.h"
 #include "server/config.h"
 #include "server/status_page.h"
 
@@ -77,15 +73,6 @@ void LimitResources(const ServerOptions& options,
   }
 }
 
-// What tells one version of a file from another.
-std::string StampOf(const std::string& path) {
-  struct stat about {};
-  if (stat(path.c_str(), &about) != 0) return "";
-  return absl::StrCat(about.st_ino, " ", about.st_size, " ",
-                      about.st_mtim.tv_sec, ".", about.st_mtim.tv_nsec, " ",
-                      about.st_ctim.tv_sec, ".", about.st_ctim.tv_nsec);
-}
-
 }  // namespace
 
 absl::string_view Version() { return ALLOT_VERSION; }
@@ -132,119 +119,7 @@ Server::Server(const ServerOptions& options, const Clock* clock, Logger* log)
   AddLiveMetrics();
 }
 
-void Server::AddLiveMetrics() {
-  const auto gauge = [this](const char* name, const char* help,
-                            std::function<double()> read) {
-    metrics_.AddLiveValue({name, help, std::move(read)});
-  };
-  const auto counter = [this](const char* name, const char* help,
-                              std::function<double()> read) {
-    metrics_.AddLiveValue(
-        {name, help, std::move(read), prometheus::MetricType::Counter});
-  };
-  gauge("allot_queue_depth", "Calls that wait for a worker.",
-        [this] { return workers_.waiting(); });
-  gauge("allot_queue_limit", "Calls that may wait for a worker.",
-        [this] { return workers_.queue_limit(); });
-  gauge("allot_in_flight_limit",
-        "Calls that may wait or run, at present; follows measured latency.",
-        [this] { return workers_.limit(); });
-  gauge("allot_workers", "Threads that compute calls.",
-        [this] { return workers_.workers(); });
-  gauge("allot_workers_busy", "Threads that compute a call right now.",
-        [this] { return workers_.running(); });
-  gauge("allot_request_cache_entries", "Responses kept for retries.", [this] {
-    int64_t responses = 0;
-    for (const PoolInfo& pool : ListPools()) {
-      responses += pool.stats.kept_responses;
-    }
-    return static_cast<double>(responses);
-  });
-  gauge("allot_request_cache_bytes", "Size of the responses kept for retries.",
-        [this] {
-          int64_t bytes = 0;
-          for (const PoolInfo& pool : ListPools()) {
-            bytes += pool.stats.kept_response_bytes;
-          }
-          return static_cast<double>(bytes);
-        });
-  gauge("allot_connections", "Connections to the gRPC port.", [this] {
-    Listener* listener = visible_listener_;
-    return listener == nullptr ? 0 : listener->connections();
-  });
-  counter("allot_connections_accepted_total", "Connections taken.", [this] {
-    const Listener* listener = visible_listener_;
-    return listener == nullptr ? 0.0
-                               : static_cast<double>(listener->accepted());
-  });
-  counter("allot_connections_refused_total",
-          "Connections closed at once because there were too many.", [this] {
-            const Listener* listener = visible_listener_;
-            return listener == nullptr
-                       ? 0.0
-                       : static_cast<double>(listener->refused());
-          });
-  gauge("allot_tls_certificate_expiry_seconds",
-        "When the certificate expires, in seconds since 1970; 0 without TLS.",
-        [this]() -> double {
-          const std::string& path = options_.tls.certificate;
-          if (path.empty()) return 0;
-          const absl::Time expiry = CertificateExpiry(path);
-          return expiry == absl::InfinitePast()
-                     ? 0
-                     : static_cast<double>(absl::ToUnixSeconds(expiry));
-        });
-  gauge("allot_ready", "1 while the server takes calls.",
-        [this] { return NotReadyBecause().empty(); });
-  gauge("allot_store_up", "1 while the store answers.",
-        [this] { return store_up_ ? 1 : 0; });
-  AddReplicaMetrics();
-  counter("allot_log_lines_dropped_total",
-          "Log lines left out by the rate limit.",
-          [this] { return static_cast<double>(log_.dropped()); });
-  metrics_.AddCollectable(std::make_shared<ProcessCollector>());
-  metrics_.AddCollectable(
-      std::make_shared<PoolCollector>([this] { return ListPools(); }));
-}
-
 Server::~Server() { Stop(); }
-
-void Server::AddReplicaMetrics() {
-  const auto add = [this](const char* name, const char* help,
-                          prometheus::MetricType type, auto value) {
-    metrics_.AddLiveValue({name, help,
-                           [this, value] {
-                             MutexLock lock(engine_mutex_);
-                             return visible_engine_ == nullptr
-                                        ? 0.0
-                                        : value(
-                                              visible_engine_->replica_stats());
-                           },
-                           type});
-  };
-  using Type = prometheus::MetricType;
-  using Stats = const ReplicaStats&;
-  add("allot_replica_lag_events",
-      "Events of other replicas that were found at the last look.", Type::Gauge,
-      [](Stats stats) { return static_cast<double>(stats.lag_events); });
-  add("allot_replica_lag_seconds",
-      "Since the last look at what other replicas appended.", Type::Gauge,
-      [this](Stats stats) {
-        return stats.looked_nanos == 0
-                   ? 0.0
-                   : 1e-9 * static_cast<double>(clock_.MonotonicNanos() -
-                                                stats.looked_nanos);
-      });
-  add("allot_replica_folded_events_total",
-      "Events of other replicas that were folded.", Type::Counter,
-      [](Stats stats) { return static_cast<double>(stats.folded); });
-  add("allot_replica_conflicts_total",
-      "Decisions made again because another replica was faster.", Type::Counter,
-      [](Stats stats) { return static_cast<double>(stats.conflicts); });
-  add("allot_replica_lost_events_total",
-      "Events that the store had acknowledged and lost.", Type::Counter,
-      [](Stats stats) { return static_cast<double>(stats.lost); });
-}
 
 absl::Status Server::StartHttp() {
   if (options_.http_listen.empty()) return absl::OkStatus();
@@ -346,148 +221,6 @@ absl::Status Server::StartGrpc() {
   refitter_ = std::thread([this] { Refit(); });
   if (store_->shared()) follower_ = std::thread([this] { Follow(); });
   return absl::OkStatus();
-}
-
-void Server::Housekeep() {
-  while (true) {
-    {
-      MutexLock lock(housekeeper_mutex_);
-      if (!stopping_) {
-        housekeeper_wake_.wait_for(housekeeper_mutex_, std::chrono::seconds(1));
-      }
-      if (stopping_) return;
-    }
-    DoChores();
-  }
-}
-
-void Server::Refit() {
-  constexpr std::chrono::milliseconds kLeastPause(200);
-  constexpr int kPausesPerFit = 3;
-  std::chrono::nanoseconds pause = kLeastPause;
-  while (true) {
-    {
-      MutexLock lock(housekeeper_mutex_);
-      if (!stopping_) {
-        housekeeper_wake_.wait_for(housekeeper_mutex_, pause);
-      }
-      if (stopping_) return;
-    }
-    const int64_t start = clock_.MonotonicNanos();
-    const absl::StatusOr<int64_t> fitted = engine_->RefitDue();
-    if (!fitted.ok()) {
-      log_.LogLimited(Severity::kError, "cannot re-fit",
-                      {{"error", fitted.status().message()}});
-    }
-    pause = std::max<std::chrono::nanoseconds>(
-        kLeastPause, std::chrono::nanoseconds(
-                         kPausesPerFit * (clock_.MonotonicNanos() - start)));
-  }
-}
-
-void Server::Follow() {
-  constexpr std::chrono::milliseconds kPause(50);
-  while (true) {
-    {
-      MutexLock lock(housekeeper_mutex_);
-      if (!stopping_) {
-        housekeeper_wake_.wait_for(housekeeper_mutex_, kPause);
-      }
-      if (stopping_) return;
-    }
-    const absl::Status status = engine_->CatchUp();
-    if (!status.ok()) {
-      log_.LogLimited(Severity::kError, "cannot follow the other replicas",
-                      {{"error", status.message()}});
-    }
-  }
-}
-
-absl::Status Server::ReadTokens(const std::string& path) {
-  MutexLock lock(tokens_mutex_);
-  if (path.empty()) {
-    access_.Set(nullptr);
-  } else {
-    // Looked at first: what changes while it is read is read again.
-    const std::string stamp = StampOf(path);
-    if (path == tokens_path_ && stamp == tokens_stamp_) return absl::OkStatus();
-    tokens_path_ = path;
-    tokens_stamp_ = stamp;
-    ALLOT_ASSIGN_OR_RETURN(auto table, TokenTable::Read(path));
-    log_.Log(Severity::kInfo, "tokens read",
-             {{"file", path}, {"tokens", static_cast<int64_t>(table->size())}});
-    access_.Set(std::move(table));
-  }
-  tokens_path_ = path;
-  return absl::OkStatus();
-}
-
-void Server::WatchTokens() {
-  std::string path;
-  {
-    MutexLock lock(tokens_mutex_);
-    if (tokens_path_.empty() || StampOf(tokens_path_) == tokens_stamp_) return;
-    path = tokens_path_;
-  }
-  const absl::Status read = ReadTokens(path);
-  metrics_.Reloaded(read.ok());
-  if (!read.ok()) {
-    log_.Log(Severity::kError, "the tokens of before stay",
-             {{"error", read.message()}});
-  }
-}
-
-void Server::Reload(const absl::StatusOr<ServerOptions>& options) {
-  absl::Status status = options.status();
-  if (status.ok()) status = ReadTokens(options->tokens);
-  metrics_.Reloaded(status.ok());
-  if (!status.ok()) {
-    log_.Log(Severity::kError, "the settings of before stay",
-             {{"error", status.message()}});
-    return;
-  }
-  admission_.quotas().Set(options->quotas);
-  admission_.set_target_nanos(
-      absl::ToInt64Nanoseconds(options->latency_target));
-  core_.slow_call_nanos = absl::ToInt64Nanoseconds(options->slow_call);
-  log_.set_least(options->log_level);
-  const std::string restart =
-      absl::StrJoin(NeedsRestart(options_, *options), ", ");
-  log_.Log(restart.empty() ? Severity::kInfo : Severity::kWarning,
-           restart.empty() ? "settings read"
-                           : "settings read; some wait for a restart",
-           {{"restart", restart},
-            {"quotas", static_cast<int64_t>(options->quotas.size())}});
-  MutexLock lock(state_mutex_);
-  settings_ = options->settings;
-}
-
-void Server::DoChores() {
-  WatchTokens();
-  const absl::StatusOr<int64_t> expired = engine_->ExpireLeases();
-  if (expired.ok()) {
-    metrics_.Expired(*expired);
-  } else {
-    log_.LogLimited(Severity::kError, "cannot expire leases",
-                    {{"error", expired.status().message()}});
-  }
-  const absl::Status saved = engine_->SaveDueCheckpoints();
-  if (!saved.ok()) {
-    log_.LogLimited(Severity::kError, "cannot save checkpoints",
-                    {{"error", saved.message()}});
-  }
-  const absl::Status store = metered_->Ping();
-  if (store_up_.exchange(store.ok()) == store.ok()) return;
-  // Plans and scores go on from memory. Where replicas share the store, it is
-  // away for all of them, and to take them all out of service would stop those,
-  // too; alone, not to be ready is how an operator is told.
-  if (!store_->shared()) {
-    SetNotReady(store.ok() ? "" : absl::StrCat("store: ", store.message()));
-    grpc_->GetHealthCheckService()->SetServingStatus(store.ok());
-  }
-  log_.Log(store.ok() ? Severity::kInfo : Severity::kError,
-           store.ok() ? "store answers again" : "store does not answer",
-           {{"error", store.message()}});
 }
 
 void Server::Stop() {
