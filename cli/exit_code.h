@@ -13,7 +13,8 @@ enum ExitCode {
   kExitBadInput = 2,  // usage, a file's contents, or a request found invalid
   kExitUnreachable = 3,  // no server there, or it went away
   kExitNotFound = 4,  // a pool, labeler or task that the server does not know
-  kExitBadData = 5,   // contents of a data file: aggregate, report, match
+  kExitBadData =
+      5,  // contents of a data file: aggregate, report, match, replay
 };
 
 inline ExitCode ExitCodeOf(const absl::Status& status) {

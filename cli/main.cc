@@ -18,7 +18,7 @@ Exit status:
   2  usage, or a file or request that is not valid
   3  no server there, or it went away
   4  no such pool, labeler or task
-  5  aggregate, report, match: the contents of a data file are not valid
+  5  aggregate, report, match, replay: the contents of a data file are not valid
 
 `allot COMMAND --help` tells more about a command.)";
 
@@ -73,6 +73,7 @@ int Main(int argc, char** argv) {
   AddReportCommand(app, invocation);
   AddMatchCommand(app, invocation);
   AddDemoDataCommand(app, invocation);
+  AddReplayCommand(app, invocation);
   AddStudyCommands(app, invocation);
   app.add_subcommand("version", "Print the version")->callback([&invocation] {
     invocation.run = [] {
