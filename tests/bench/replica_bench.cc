@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What sharing a log in Redis costs: answers against Redis's own rate for the
-// same rows, allocations with leases against those without, and how much
-// replicas that change one pool are in each other's way. Sides take turns, and
-// the median of the ratios is what counts.
+// How much replicas that change one pool, in Redis, are in each other's way.
 //
 //   allot_replica_bench FOLDER    (on the disk to be measured)
-#include <hiredis/hiredis.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -24,7 +19,6 @@
 namespace allot {
 namespace {
 
-constexpr int kBatch = 64;
 using SteadyClock = std::chrono::steady_clock;
 
 double SecondsSince(SteadyClock::time_point start) {
@@ -42,56 +36,6 @@ T Check(absl::StatusOr<T> value) {
   Check(value.status());
   return *std::move(value);
 }
-
-double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2,
-                   values.end());
-  return values[values.size() / 2];
-}
-
-std::vector<Answer> MakeAnswers(int64_t first, int labelers) {
-  std::vector<Answer> answers;
-  for (int64_t n = first; n < first + kBatch; ++n) {
-    Answer answer;
-    answer.task = absl::StrCat("task-", n / 3);
-    answer.labeler = absl::StrCat("labeler-", (n * 7919) % labelers);
-    answer.label = static_cast<int32_t>(n % 2);
-    answer.handling_seconds = 0.1 * static_cast<double>(n % 600 + 1);
-    answer.answered_unix_micros = 1'700'000'000'000'000 + n * 1000;
-    answers.push_back(std::move(answer));
-  }
-  return answers;
-}
-
-// The yardstick: each answer an entry of a stream with its fields, a batch one
-// transaction in one round trip.
-class RawStream {
- public:
-  explicit RawStream(int port) : context_(redisConnect("127.0.0.1", port)) {}
-  ~RawStream() { redisFree(context_); }
-
-  void Insert(const std::vector<Answer>& answers) {
-    redisAppendCommand(context_, "MULTI");
-    for (const Answer& answer : answers) {
-      redisAppendCommand(
-          context_,
-          "XADD raw * task %s labeler %s label %d handling_seconds %.17g "
-          "answered_unix_micros %lld",
-          answer.task.c_str(), answer.labeler.c_str(), answer.label,
-          *answer.handling_seconds,
-          static_cast<long long>(answer.answered_unix_micros));
-    }
-    redisAppendCommand(context_, "EXEC");
-    for (size_t i = 0; i < answers.size() + 2; ++i) {
-      void* reply = nullptr;
-      if (redisGetReply(context_, &reply) != REDIS_OK) std::abort();
-      freeReplyObject(reply);
-    }
-  }
-
- private:
-  redisContext* context_;
-};
 
 Pool BenchPool(const std::string& id) {
   Pool pool;
@@ -117,47 +61,6 @@ std::unique_ptr<Engine> OpenEngine(Store& store, const Clock& clock,
   return engine;
 }
 
-void BenchAnswers(const RedisServer& server) {
-  constexpr int kRounds = 9;
-  constexpr int kBatches = 20;
-  constexpr int kLabelers = 5000;
-  const SystemClock clock;
-  const std::unique_ptr<Store> store = Check(OpenStore(server.address()));
-  const auto engine = OpenEngine(*store, clock, "answers", kLabelers);
-  RawStream raw(server.port());
-  std::vector<double> ratios, raw_rates, rates;
-  int64_t next = 0;
-  for (int round = 0; round < kRounds; ++round) {
-    std::vector<std::vector<Answer>> batches;
-    for (int i = 0; i < kBatches; ++i, next += kBatch) {
-      batches.push_back(MakeAnswers(next, kLabelers));
-    }
-    const auto time_raw = [&] {
-      const auto start = SteadyClock::now();
-      for (const auto& batch : batches) raw.Insert(batch);
-      return SecondsSince(start);
-    };
-    double raw_seconds = 0;
-    if (round % 2 == 0) raw_seconds = time_raw();
-    const auto start = SteadyClock::now();
-    for (const auto& batch : batches) {
-      AnswerReport report;
-      report.pool = "answers";
-      report.answers = batch;
-      Check(engine->ReportAnswers(std::move(report)).status());
-    }
-    const double seconds = SecondsSince(start);
-    if (round % 2 == 1) raw_seconds = time_raw();
-    ratios.push_back(raw_seconds / seconds);
-    raw_rates.push_back(kBatches * kBatch / raw_seconds);
-    rates.push_back(kBatches * kBatch / seconds);
-  }
-  std::printf(
-      "ReportAnswers, durable batches of %d: %.0f answers/s, raw %.0f "
-      "answers/s, median ratio %.2f\n",
-      kBatch, Median(rates), Median(raw_rates), Median(ratios));
-}
-
 AllocateCall BenchCall(const std::string& pool, int round, int tasks) {
   AllocateCall call;
   call.pool = pool;
@@ -167,35 +70,6 @@ AllocateCall BenchCall(const std::string& pool, int round, int tasks) {
     call.tasks.push_back(std::move(task));
   }
   return call;
-}
-
-void BenchLeases(const RedisServer& server, int tasks) {
-  constexpr int kRounds = 25;
-  const SystemClock clock;
-  const std::unique_ptr<Store> store = Check(OpenStore(server.address()));
-  const std::string pool = absl::StrCat("leases", tasks);
-  const auto engine = OpenEngine(*store, clock, pool, 2000);
-  std::vector<double> ratios, with, without;
-  for (int round = 0; round < kRounds; ++round) {
-    AllocateCall call = BenchCall(pool, round, tasks);
-    const auto timed = [&](std::vector<double>& milliseconds) {
-      const auto start = SteadyClock::now();
-      Plan plan = Check(engine->Allocate(call));
-      milliseconds.push_back(1e3 * SecondsSince(start));
-      return plan;
-    };
-    timed(without);
-    call.lease_micros = 60'000'000;
-    const Plan plan = timed(with);
-    ratios.push_back(without.back() / with.back());
-    std::vector<std::string> ids;
-    for (const PlannedPair& pair : plan.pairs) ids.push_back(pair.lease->id);
-    Check(engine->ReleaseLeases(pool, ids, ReleaseReason::kReleased).status());
-  }
-  std::printf(
-      "Allocate of %d tasks, redundancy 3, 2000 labelers: %.2f ms, with leases "
-      "%.2f ms, median ratio %.2f\n",
-      tasks, Median(without), Median(with), Median(ratios));
 }
 
 void BenchReplicas(const RedisServer& server, int replicas) {
@@ -243,8 +117,6 @@ int main(int argc, char** argv) {
   }
   setvbuf(stdout, nullptr, _IOLBF, 0);
   const allot::RedisServer server({"--dir", argv[1]});
-  allot::BenchAnswers(server);
-  for (const int tasks : {10, 50, 200}) allot::BenchLeases(server, tasks);
   for (const int replicas : {1, 2, 3}) allot::BenchReplicas(server, replicas);
   return 0;
 }

@@ -5,8 +5,6 @@
 // what counts.
 //
 //   allot_store_bench FOLDER    (on the disk to be measured)
-#include <sqlite3.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -21,8 +19,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "lib/store/sqlite_connection.h"
 #include "lib/store/sqlite_store.h"
+#include "tests/bench/raw_inserts.h"
 
 namespace allot {
 namespace {
@@ -68,51 +66,13 @@ std::vector<Answer> MakeAnswers(int64_t first, int count) {
   return answers;
 }
 
-// The yardstick: the same rows with the same uniqueness, one prepared
-// statement, one transaction for each batch, as durable as the store.
-class RawTable {
- public:
-  explicit RawTable(const std::string& path)
-      : connection_(Check(SqliteConnection::Open(
-            path, SqliteMode::kReadWriteCreate, absl::Seconds(5)))) {
-    Check(connection_.Execute(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-        "PRAGMA cache_size = -65536;"
-        "CREATE TABLE answer (row INTEGER PRIMARY KEY, sequence INTEGER, pool "
-        "TEXT, task TEXT, labeler TEXT, label INTEGER, handling_seconds, "
-        "answered_unix_micros INTEGER, UNIQUE (pool, task, labeler))"));
-    insert_ = Check(connection_.Prepare(
-        "INSERT INTO answer (sequence, pool, task, labeler, label, "
-        "handling_seconds, answered_unix_micros) VALUES (?, ?, ?, ?, ?, ?, "
-        "?)"));
-  }
-
-  void Insert(int64_t sequence, const std::vector<Answer>& answers) {
-    Check(connection_.Execute("BEGIN IMMEDIATE"));
-    for (const Answer& answer : answers) {
-      insert_.BindInt64(1, sequence);
-      insert_.BindText(2, "pool");
-      insert_.BindText(3, answer.task);
-      insert_.BindText(4, answer.labeler);
-      insert_.BindInt64(5, answer.label);
-      insert_.BindDouble(6, *answer.handling_seconds);
-      insert_.BindInt64(7, answer.answered_unix_micros);
-      Check(insert_.Run());
-    }
-    Check(connection_.Execute("COMMIT"));
-  }
-
- private:
-  SqliteConnection connection_;
-  SqliteStatement insert_;
-};
-
 Event Recorded(std::vector<Answer> answers) {
   return {"pool", 0, AnswersRecorded{std::move(answers)}};
 }
 
 void BenchInsert(const std::filesystem::path& folder) {
-  RawTable raw((folder / "raw.db").string());
+  const std::unique_ptr<RawInserts> raw =
+      RawSqliteInserts((folder / "raw.db").string());
   const std::unique_ptr<Store> store =
       Check(OpenSqlite((folder / "store.db").string()));
   constexpr int kRounds = 15;
@@ -129,7 +89,7 @@ void BenchInsert(const std::filesystem::path& folder) {
     }
     const auto time_raw = [&] {
       const auto start = SteadyClock::now();
-      for (const auto& batch : batches) raw.Insert(next, batch);
+      for (const auto& batch : batches) raw->Insert(batch);
       return SecondsSince(start);
     };
     const auto time_store = [&] {
