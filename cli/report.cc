@@ -2,15 +2,13 @@
 #include "cli/report.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/aggregate.h"
 #include "cli/exit_code.h"
+#include "cli/page_file.h"
 #include "cli/report_parts.h"
 #include "lib/base/status_macros.h"
 #include "lib/truth/agreement.h"
@@ -116,13 +114,7 @@ absl::Status WriteReport(const ReportOptions& options, std::ostream& notes) {
   const auto data = ReadDataFolder(options.answers_path, options.truth_path);
   if (!data.ok()) return AsFileError(data.status());
   ALLOT_ASSIGN_OR_RETURN(const Page page, MakeReport(options, *data));
-  std::ofstream file(options.page_path, std::ios::binary);
-  file << ToHtml(page);
-  file.close();
-  if (!file) {
-    return absl::UnknownError(absl::StrCat(
-        options.page_path, ": cannot write: ", std::strerror(errno)));
-  }
+  ALLOT_RETURN_IF_ERROR(WritePage(page, options.page_path));
   notes << "wrote " << options.page_path << "; open it in a browser\n";
   return absl::OkStatus();
 }

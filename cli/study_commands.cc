@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// simulate, replay-data: what the loop saves, without a server.
+// simulate, replay-data, calibrate: what the loop saves, without a server.
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -11,8 +11,10 @@
 #include "cli/commands.h"
 #include "cli/data_folder.h"
 #include "cli/exit_code.h"
+#include "cli/page_file.h"
 #include "cli/progress_bar.h"
 #include "cli/scenarios.h"
+#include "cli/study_page.h"
 #include "cli/study_report.h"
 #include "cli/text_table.h"
 #include "lib/base/status_macros.h"
@@ -99,8 +101,8 @@ absl::Status RunSimulate(StudyOptions options, bool json) {
         FormatSeconds(seconds), options.seeds);
   }
   if (options.html.empty()) return absl::OkStatus();
-  return MarketPage(loaded.scenario, options.seeds, summaries)
-      .Write(options.html);
+  return WritePage(MarketPage(loaded.scenario, options.seeds, summaries),
+                   options.html);
 }
 
 absl::Status RunReplay(const StudyOptions& options, bool json) {
@@ -136,8 +138,8 @@ absl::Status RunReplay(const StudyOptions& options, bool json) {
         options.seeds);
   }
   if (options.html.empty()) return absl::OkStatus();
-  return ReplayPage(options.subject, book, options.seeds, curves)
-      .Write(options.html);
+  return WritePage(ReplayPage(options.subject, book, options.seeds, curves),
+                   options.html);
 }
 
 // Of a file without truth, the method's labels stand in for it.
@@ -178,7 +180,7 @@ absl::Status RunCalibrate(const StudyOptions& options, bool json) {
     PrintPopulation(fit, ScenarioOf("fitted", *book, fit), std::cout);
   }
   if (options.html.empty()) return absl::OkStatus();
-  return PopulationPage(options.subject, fit).Write(options.html);
+  return WritePage(PopulationPage(options.subject, fit), options.html);
 }
 
 }  // namespace
