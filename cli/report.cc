@@ -85,6 +85,15 @@ absl::StatusOr<Page> MakeReport(const ReportOptions& options,
         ": the answers are measurements; a report is of classes, use "
         "`allot aggregate` for these"));
   }
+  if (data.answers.empty()) {
+    return absl::DataLossError(
+        absl::StrCat(options.answers_path, ": holds no answers"));
+  }
+  if (data.classes.size() < 2) {
+    return absl::DataLossError(
+        absl::StrCat(options.answers_path, ": all answers are \"",
+                     data.classes[0], "\": there is nothing to tell apart"));
+  }
   ALLOT_ASSIGN_OR_RETURN(const AnswerSet answers, BuildAnswerSet(data));
   std::vector<FittedMethod> methods;
   for (const absl::string_view name : kCompared) {

@@ -5,23 +5,32 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "cli/data_folder.h"
 #include "cli/exit_code.h"
 #include "cli/text_table.h"
 #include "lib/base/status_macros.h"
 
 namespace allot {
-absl::StatusOr<AnswerBook> ReadAnswerBook(const std::string& folder) {
-  absl::StatusOr<DataFolder> data = ReadDataFolder(folder);
+absl::StatusOr<DataFolder> ReadClasses(const std::string& path) {
+  absl::StatusOr<DataFolder> data = ReadDataFolder(path);
   if (!data.ok()) return AsFileError(data.status());
   if (data->kind != AnswerKind::kCategorical) {
     return absl::DataLossError(
-        absl::StrCat(folder, ": its answers are measurements, not classes"));
+        absl::StrCat(path, ": its answers are measurements, not classes"));
   }
-  auto book = AnswerBook::Build(static_cast<int32_t>(data->tasks.size()),
-                                static_cast<int32_t>(data->labelers.size()),
-                                static_cast<int32_t>(data->classes.size()),
-                                data->answers, data->truth);
+  if (data->classes.size() < 2) {
+    return absl::DataLossError(
+        absl::StrCat(path, ": want answers of at least 2 classes, got ",
+                     data->classes.size()));
+  }
+  return data;
+}
+
+absl::StatusOr<AnswerBook> ReadAnswerBook(const std::string& folder) {
+  ALLOT_ASSIGN_OR_RETURN(const DataFolder data, ReadClasses(folder));
+  auto book = AnswerBook::Build(static_cast<int32_t>(data.tasks.size()),
+                                static_cast<int32_t>(data.labelers.size()),
+                                static_cast<int32_t>(data.classes.size()),
+                                data.answers, data.truth);
   if (!book.ok()) {
     return absl::DataLossError(
         absl::StrCat(folder, ": ", book.status().message()));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cli/data_folder.h"
 #include "lib/study/answer_book.h"
 #include "lib/study/compare_market.h"
 #include "lib/study/compare_replay.h"
@@ -16,8 +17,11 @@
 
 namespace allot {
 
-// The answers of categorical data whose truth is known. Errors: as
-// ReadDataFolder() and AnswerBook::Build(); kDataLoss for measurements.
+// Answers that are classes, two at least. Errors, naming the path: kUnknown for
+// what cannot be read; kDataLoss for contents, as ReadDataFolder(), or for
+// measurements.
+absl::StatusOr<DataFolder> ReadClasses(const std::string& path);
+// Those whose truth is known; kDataLoss if there are none.
 absl::StatusOr<AnswerBook> ReadAnswerBook(const std::string& folder);
 
 // 0.763 (0.011)

@@ -66,7 +66,8 @@ TEST(Page, LinesCarryTheirPointsAndBands) {
 }
 
 TEST(Page, AnAxisOfSharesMayShowTheTail) {
-  const LineChart chart{.x = {.title = "percentile", .scale = AxisScale::kTail}};
+  const LineChart chart{
+      .x = {.title = "percentile", .scale = AxisScale::kTail}};
   EXPECT_THAT(DataOf(PageOf(chart)),
               HasSubstr(R"("x":{"title":"percentile","scale":"tail"})"));
 }
