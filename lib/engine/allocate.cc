@@ -107,6 +107,7 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
   Batch batch;
   batch.view = entry.View();
   batch.loads = entry.state.shared_loads();
+  batch.sequence = entry.state.sequence();
   const Roster& roster = *batch.view->roster;
   if (!call.labelers.empty()) {
     batch.allowed.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
@@ -203,6 +204,11 @@ absl::StatusOr<Engine::Impl::PlannedBatch> Engine::Impl::PlanBatch(
   if (call.cancelled != nullptr && *call.cancelled) {
     return absl::CancelledError("nobody waits for the plan any more");
   }
+  PlanBasis& basis = planned.draft.plan.basis;
+  basis.sequence = planned.batch.sequence;
+  const std::shared_ptr<const PoolModel>& model = planned.batch.view->model;
+  basis.model_version = model == nullptr ? 0 : model->version;
+  basis.state_moved = SequenceOf(entry) != basis.sequence;
   return planned;
 }
 
@@ -253,6 +259,7 @@ absl::StatusOr<std::optional<Plan>> Engine::Impl::ClaimPlan(
   KeepClaimed(claims, plan);
   int64_t planned_nanos = 0;
   if (lost > 0) {
+    plan.basis.claims_lost = true;
     const int64_t replan = clock_.MonotonicNanos();
     ALLOT_RETURN_IF_ERROR(FillLost(entry, call,
                                    TasksThatLost(claims, planned.draft.rows),

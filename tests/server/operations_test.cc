@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/cli/scratch_folder.h"
 #include "tests/server/running_server.h"
 
 namespace allot {
@@ -94,6 +95,8 @@ TEST(Pages, ShowPlansSlowCallsPhasesAndSettings) {
 TEST(Metrics, EachOfThemIsWritten) {
   ServerOptions options = RunningServer::TestOptions();
   options.batch_window = absl::Milliseconds(100);
+  const ScratchFolder folder;
+  options.allocation_log.folder = folder.path();
   RunningServer running(options);
   running.AddPool();
   running.AddLabelers(2, 1);
@@ -104,6 +107,8 @@ TEST(Metrics, EachOfThemIsWritten) {
       "allot_connections_refused_total",       // robustness_test
       "allot_tls_certificate_expiry_seconds",  // security_test
       "allot_log_lines_dropped_total",         // log_test
+      "allot_allocation_log_dropped_total",    // allocation_log_test
+      "allot_allocation_log_errors_total",     // allocation_log_test
       // A pool with answers enough to fit: engine's refit tests.
       "allot_refit_version", "allot_refit_pending", "allot_refit_answers",
       "allot_refit_seconds", "allot_refit_changed_labels_ratio",
@@ -165,6 +170,11 @@ TEST(Metrics, EachOfThemIsWritten) {
       });
     }
     for (std::thread& thread : threads) thread.join();
+  }
+  // Written a moment after they are answered.
+  for (int i = 0; i < 400; ++i) {
+    if (running.Metric("allot_allocation_log_records_total") > 0) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   std::set<std::string> unwritten;
   std::set<std::string> written;
