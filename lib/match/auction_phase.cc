@@ -182,7 +182,8 @@ void AuctionPhase<V>::Attract(int32_t labeler) {
     const V least = step < price ? std::max(epsilon_, price - step) : epsilon_;
     const int found =
         FindAbove(index_.task.data() + begin, in_value_.data() + begin,
-                  profit_.data(), size, least - 1, found_.data());
+                  profit_.data(), size, least - 1, found_.data())
+            .count;
     offers_.clear();
     for (int i = 0; i < found; ++i) {
       const int32_t e = index_.edge[begin + found_[i]];

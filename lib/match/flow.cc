@@ -33,14 +33,24 @@ bool FitsInt32(const ValueRange& range) {
 template <typename V>
 void Flow<V>::Link(int32_t slot, int32_t edge) {
   const int32_t l = labeler[edge];
+  if (load[l] == pool_room[l]) MakeRoom(l);
+  const V worth = value[edge];
   slots[slot].edge = edge;
-  slots[slot].worth = value[edge];
-  value[edge] -= kHeld<V>;
-  slots[slot].previous = kNone;
-  slots[slot].next = first[l];
-  if (first[l] != kNone) slots[first[l]].previous = slot;
-  first[l] = slot;
-  ++load[l];
+  slots[slot].worth = worth;
+  slots[slot].place = load[l];
+  value[edge] = worth - kHeld<V>;
+  holdings(l)[load[l]++] = {worth, largest, slot, slots[slot].task};
+}
+
+// An overloaded labeler moves to the end of the pool, to twice the room.
+template <typename V>
+void Flow<V>::MakeRoom(int32_t l) {
+  const int32_t room = std::max(4, 2 * pool_room[l]);
+  const int32_t begin = static_cast<int32_t>(pool.size());
+  pool.resize(pool.size() + room);
+  std::copy_n(pool.begin() + pool_begin[l], load[l], pool.begin() + begin);
+  pool_begin[l] = begin;
+  pool_room[l] = room;
 }
 
 template <typename V>
@@ -48,14 +58,10 @@ void Flow<V>::Unlink(int32_t slot) {
   const int32_t edge = slots[slot].edge;
   const int32_t l = labeler[edge];
   value[edge] = slots[slot].worth;
-  if (slots[slot].previous != kNone) {
-    slots[slots[slot].previous].next = slots[slot].next;
-  } else {
-    first[l] = slots[slot].next;
-  }
-  if (slots[slot].next != kNone)
-    slots[slots[slot].next].previous = slots[slot].previous;
-  --load[l];
+  Holding* const held = holdings(l);
+  const Holding last = held[--load[l]];
+  held[slots[slot].place] = last;
+  slots[last.slot].place = slots[slot].place;
 }
 
 template <typename V>
@@ -90,7 +96,6 @@ void Flow<V>::EmptyAll() {
     }
   }
   std::fill(filled.begin(), filled.end(), 0);
-  std::fill(first.begin(), first.end(), kNone);
   std::fill(load.begin(), load.end(), 0);
 }
 
@@ -183,8 +188,18 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
       flow.slots[s].task = t;
     }
   }
-  flow.first.assign(num_labelers, Flow<V>::kNone);
   flow.load.assign(num_labelers, 0);
+  // Room for twice the average at first.
+  const int32_t room = 2 + (num_labelers == 0 ? 0 : 2 * (slots / num_labelers));
+  flow.pool_begin.resize(num_labelers);
+  flow.pool_room.resize(num_labelers);
+  int32_t places = 0;
+  for (int l = 0; l < num_labelers; ++l) {
+    flow.pool_begin[l] = places;
+    flow.pool_room[l] = std::min(problem.capacity[l], room);
+    places += flow.pool_room[l];
+  }
+  flow.pool.resize(places);
   return flow;
 }
 

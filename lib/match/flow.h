@@ -64,13 +64,25 @@ struct Flow {
   std::vector<int32_t> filled;      // [tasks]
   struct Slot {
     int32_t task;
-    int32_t edge;            // these, where filled
-    V worth;                 // a of the edge
-    int32_t next, previous;  // of the slots that its labeler serves
+    int32_t edge;   // these, where filled
+    V worth;        // a of the edge
+    int32_t place;  // among its labeler's holdings
   };
   std::vector<Slot> slots;
-  std::vector<int32_t> first;  // [labelers] the first slot, or kNone
-  std::vector<int32_t> load;   // [labelers]
+  std::vector<int32_t> load;  // [labelers] how many slots each serves
+  // The slots that a labeler serves stand together, with what a search wants to
+  // know before it looks at the task: see shortest_path.h for free_bound.
+  struct Holding {
+    V worth;
+    V free_bound;
+    int32_t slot, task;
+  };
+  Holding* holdings(int32_t l) { return pool.data() + pool_begin[l]; }
+  const Holding* holdings(int32_t l) const {
+    return pool.data() + pool_begin[l];
+  }
+  std::vector<Holding> pool;
+  std::vector<int32_t> pool_begin, pool_room;  // [labelers]
 
   int num_tasks() const { return problem->num_tasks(); }
   int num_labelers() const { return problem->num_labelers(); }
@@ -88,6 +100,7 @@ struct Flow {
   V reduced(int32_t edge) const { return worth(edge) - price[labeler[edge]]; }
 
   // Fills an empty slot of the task. Requires room(task) > 0, !taken(edge).
+  // Like Move(), leaves free_bound at A, which is true of any edge.
   void Fill(int task, int32_t edge);
   // Empties the slot; the task's last filled slot moves into its place.
   void Empty(int32_t slot);
@@ -112,6 +125,7 @@ struct Flow {
  private:
   void Link(int32_t slot, int32_t edge);
   void Unlink(int32_t slot);
+  void MakeRoom(int32_t labeler);
 };
 
 // An empty flow with every price 0. Requires Validate(problem).ok() and, for

@@ -17,6 +17,11 @@
 // Before any search, one overloaded labeler after the other raises her own
 // price until her excess leaves for its next best, which takes care of most.
 //
+// While the first direction lasts prices only rise, so whatever a task's best
+// unused edge was once worth bounds it from then on (free_bound). Most slots of
+// an overloaded labeler can be passed over by that bound, without a look at the
+// task's row; this is where the time goes otherwise.
+//
 // From prices 0 only the first direction happens and this is the Hungarian
 // method; from an auction's prices few labelers are wrong.
 //
@@ -68,9 +73,13 @@ class Repair {
 
  private:
   struct Leaver {
-    V loss;
+    V loss;  // or a bound from below, until the task's row has been read
     int32_t slot;
     int32_t to;  // edge, or kNone to stay empty
+  };
+  struct Waiting {
+    V base;
+    int32_t place;  // among the labeler's holdings
   };
   struct Label {
     V distance;
@@ -80,10 +89,12 @@ class Repair {
   void ContentTasks();
   void FillBest(int32_t task, int32_t k, std::span<const int32_t> kept);
   void FillBestOfMany(int32_t task, int32_t k);
+  void NoteBound(int32_t task, V bound);
+  V FindLeavers(int32_t labeler, int32_t excess, int64_t& work);
   void RaisePrices();
   int64_t Excess() const;
   bool Relieve(int32_t source);
-  void NoteFreed(int32_t slot);
+  void Follow(int32_t source, int32_t end_labeler, int32_t end_slot);
   void PrepareSupply();
   V Profit(int32_t task) const;
   bool Supply(int32_t source);
@@ -114,12 +125,11 @@ class Repair {
   std::vector<Node> node_;  // [labelers]
   struct Seen {
     V distance;
-    // No edge that the task does without has a larger reduced value. While
-    // Relieve() runs: prices only rise.
-    V best_free;
     int32_t search = 0;
   };
   std::vector<Seen> seen_;     // [tasks]
+  // [tasks] No edge that the task does without has a larger reduced value.
+  std::vector<V> free_bound_;
   std::vector<int32_t> tree_;  // settled labelers
 
   // While Supply() runs.
@@ -127,7 +137,8 @@ class Repair {
   std::vector<V> profit_;    // [tasks]
   std::vector<int32_t> touched_;
   std::vector<int32_t> kept_, order_, found_;
-  std::vector<Leaver> leavers_;
+  std::vector<Leaver> leavers_, leaving_;
+  std::vector<Waiting> waiting_;
 };
 
 }  // namespace allot

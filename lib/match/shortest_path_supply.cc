@@ -58,7 +58,8 @@ bool Repair<V>::Supply(int32_t source) {
     const int found =
         FindAbove(index_.task.data() + begin, in_value_.data() + begin,
                   profit_.data(), index_.begin[l + 1] - begin,
-                  flow_.price[l] - (shortest - label.distance), found_.data());
+                  flow_.price[l] - (shortest - label.distance), found_.data())
+            .count;
     for (int i = 0; i < found; ++i) {
       const int32_t e = index_.edge[begin + found_[i]];
       if (flow_.value[e] <= 0) continue;
@@ -102,9 +103,8 @@ bool Repair<V>::Supply(int32_t source) {
   for (const int32_t l : tree_) {
     if (node_[l].distance >= shortest) continue;
     flow_.price[l] -= shortest - node_[l].distance;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
-         s = flow_.slots[s].next) {
-      touched_.push_back(flow_.slots[s].task);
+    for (int32_t i = 0; i < flow_.load[l]; ++i) {
+      touched_.push_back(flow_.holdings(l)[i].task);
     }
   }
   ++stats_->augmentations;
