@@ -84,7 +84,7 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
       !options.warm_price.empty() &&
       !(options.try_repair_first && Uncontested(problem, options.warm_price));
   if (warm) SetPrices(options.warm_price, flow);
-  LabelerIndex index;
+  LabelerIndex<V> index;
   SolveStats stats;
   Repair<V> repair(flow, index);
   Incumbent<V> incumbent(flow, options.deadline, options.gap_tolerance);

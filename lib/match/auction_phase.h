@@ -22,7 +22,7 @@ template <typename V>
 class AuctionPhase {
  public:
   // Keeps references: `index` lists the problem's edges by labeler.
-  AuctionPhase(Flow<V>& flow, LabelerIndex& index);
+  AuctionPhase(Flow<V>& flow, LabelerIndex<V>& index);
 
   // Auctions all slots anew from the flow's prices. False at the deadline. The
   // flow's slots are in use by the phases; call Finish() to see them. Where the
@@ -38,12 +38,12 @@ class AuctionPhase {
     int32_t slot;
   };
   struct Offer {
-    V level;
-    int32_t edge, task;
+    V level, worth;
+    int32_t task;
   };
 
   bool Open(const Deadline& deadline);
-  void BuildIndex();
+  bool Serves(int32_t labeler, int32_t task) const;
   void BidFor(int32_t task);
   void Accept(int32_t slot, int32_t edge, V worth, V level);
   void Drop(int32_t slot);
@@ -53,7 +53,7 @@ class AuctionPhase {
   void Escalate();
 
   Flow<V>& flow_;
-  LabelerIndex& index_;
+  LabelerIndex<V>& index_;
   V epsilon_ = 0;
   int64_t bids_ = 0;
   bool finished_ = false;  // since the last bid
@@ -66,8 +66,6 @@ class AuctionPhase {
   std::vector<int32_t> bid_begin_, load_;
   std::vector<Bid> bids_kept_;
   std::vector<int32_t> queue_;
-  std::vector<int32_t> degree_;  // [labelers]
-  std::vector<V> in_value_;      // a by labeler, as index_.edge
   std::vector<int32_t> found_;
   std::vector<V> profit_;  // v, kept while reverse
   std::vector<Offer> offers_;

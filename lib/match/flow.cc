@@ -45,7 +45,7 @@ void Flow<V>::Link(int32_t slot, int32_t edge) {
 // An overloaded labeler moves to the end of the pool, to twice the room.
 template <typename V>
 void Flow<V>::MakeRoom(int32_t l) {
-  const int32_t room = std::max(4, 2 * pool_room[l]);
+  const int32_t room = std::max(2, 2 * pool_room[l]);
   const int32_t begin = static_cast<int32_t>(pool.size());
   pool.resize(pool.size() + room);
   std::copy_n(pool.begin() + pool_begin[l], load[l], pool.begin() + begin);
@@ -190,15 +190,18 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
   }
   flow.load.assign(num_labelers, 0);
   // Room for twice the average at first.
-  const int32_t room = 2 + (num_labelers == 0 ? 0 : 2 * (slots / num_labelers));
+  const int64_t room =
+      num_labelers == 0 ? 0 : 2 * static_cast<int64_t>(slots) / num_labelers;
   flow.pool_begin.resize(num_labelers);
   flow.pool_room.resize(num_labelers);
   int32_t places = 0;
   for (int l = 0; l < num_labelers; ++l) {
     flow.pool_begin[l] = places;
-    flow.pool_room[l] = std::min(problem.capacity[l], room);
+    flow.pool_room[l] = static_cast<int32_t>(
+        std::min<int64_t>(problem.capacity[l], room));
     places += flow.pool_room[l];
   }
+  flow.pool.reserve(places + static_cast<size_t>(slots));
   flow.pool.resize(places);
   return flow;
 }

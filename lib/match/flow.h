@@ -99,6 +99,14 @@ struct Flow {
   }
   V reduced(int32_t edge) const { return worth(edge) - price[labeler[edge]]; }
 
+  // Of the task's edges the one to the labeler, or kNone.
+  int32_t FindEdge(int task, int32_t to) const {
+    for (int32_t e = problem->offset[task]; e < problem->offset[task + 1]; ++e) {
+      if (labeler[e] == to) return e;
+    }
+    return kNone;
+  }
+
   // Fills an empty slot of the task. Requires room(task) > 0, !taken(edge).
   // Like Move(), leaves free_bound at A, which is true of any edge.
   void Fill(int task, int32_t edge);

@@ -8,7 +8,7 @@
 namespace allot {
 
 template <typename V>
-Repair<V>::Repair(Flow<V>& flow, LabelerIndex& index)
+Repair<V>::Repair(Flow<V>& flow, LabelerIndex<V>& index)
     : flow_(flow),
       index_(index),
       node_(flow.num_labelers()),
@@ -308,7 +308,7 @@ bool Repair<V>::Relieve(int32_t source) {
         }
         node_[to].distance = distance;
         node_[to].via_slot = s;
-        node_[to].via_edge = e;
+        node_[to].via = e;
         if (flow_.load[to] < problem.capacity[to]) {
           shortest = distance;
           end_labeler = to;
@@ -346,7 +346,7 @@ void Repair<V>::Follow(int32_t source, int32_t end_labeler, int32_t end_slot) {
     const int32_t slot = node_[from].via_slot;
     const int32_t parent = flow_.labeler[flow_.slots[slot].edge];
     const V bound = freed(slot);
-    flow_.Move(slot, node_[from].via_edge);
+    flow_.Move(slot, node_[from].via);
     NoteBound(flow_.slots[slot].task, bound);
     from = parent;
   }
@@ -410,7 +410,7 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
   stats_ = &stats;
   result_ = RepairResult::kOptimal;
   scans_ = 0;
-  in_value_.clear();
+  supplying_ = false;
   touched_.clear();
   const Problem& problem = *flow_.problem;
   ContentTasks();

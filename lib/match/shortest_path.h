@@ -65,7 +65,7 @@ class Repair {
  public:
   // Keeps references; changes the flow's slots and prices, and builds the index
   // if it is needed and not built yet.
-  Repair(Flow<V>& flow, LabelerIndex& index);
+  Repair(Flow<V>& flow, LabelerIndex<V>& index);
 
   // Requires prices in [0, A]. Slots already filled matter only as a
   // preference among ties.
@@ -95,6 +95,7 @@ class Repair {
   int64_t Excess() const;
   bool Relieve(int32_t source);
   void Follow(int32_t source, int32_t end_labeler, int32_t end_slot);
+  bool Serves(int32_t labeler, int32_t task) const;
   void PrepareSupply();
   V Profit(int32_t task) const;
   bool Supply(int32_t source);
@@ -106,7 +107,7 @@ class Repair {
   void Begin(int32_t source);
 
   Flow<V>& flow_;
-  LabelerIndex& index_;
+  LabelerIndex<V>& index_;
   RepairLimits limits_;
   RepairResult result_ = RepairResult::kOptimal;
   SolveStats* stats_ = nullptr;
@@ -119,7 +120,9 @@ class Repair {
   struct Node {
     V distance;
     int32_t search = 0;
-    int32_t via_slot, via_edge;  // the move into it
+    // The move that reaches it: of this slot to this edge, or, while supplying,
+    // from it to this labeler.
+    int32_t via_slot, via;
     bool settled;
   };
   std::vector<Node> node_;  // [labelers]
@@ -133,7 +136,7 @@ class Repair {
   std::vector<int32_t> tree_;  // settled labelers
 
   // While Supply() runs.
-  std::vector<V> in_value_;  // a, as index_.edge
+  bool supplying_ = false;
   std::vector<V> profit_;    // [tasks]
   std::vector<int32_t> touched_;
   std::vector<int32_t> kept_, order_, found_;
