@@ -2,12 +2,14 @@
 #include "lib/match/auction.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "lib/match/auction_phase.h"
 #include "lib/match/certificate.h"
 #include "lib/match/flow.h"
 #include "lib/match/incumbent.h"
+#include "lib/match/kernels.h"
 #include "lib/match/shortest_path.h"
 
 namespace allot {
@@ -15,13 +17,13 @@ namespace {
 
 // As shares of the spread of values, measured on the families of tests/bench. A
 // small first epsilon is a price war without end where labelers are scarce;
-// below the last one shortest paths are quicker.
+// below the last one, the only one where prices are at hand, shortest paths are
+// quicker. Each epsilon is a fraction of the one before.
 constexpr double kFirstEpsilon = 0.01;
 constexpr double kFirstEpsilonScarce = 0.3;
-constexpr double kLastEpsilon = 1e-4;
-// The only one where prices are at hand.
-constexpr double kWarmEpsilon = 3e-5;
+constexpr double kLastEpsilon = 3e-5;
 constexpr double kShrink = 4;
+constexpr double kShrinkScarce = 7;
 // Before each phase prices step back by so many of its epsilons, nearly twice
 // the one before, which they may have overshot by: rising again costs less than
 // coming down by reverse.
@@ -71,6 +73,36 @@ bool Scarce(const Flow<V>& flow) {
          kScarce * static_cast<double>(capacity);
 }
 
+// Where the slots outnumber the places, the one price for all labelers at which
+// as many slots are worth filling as there are places, less a fifth: near where
+// a price war from 0 would end, and below, for coming down takes longer than
+// rising. Otherwise 0. Of a task's slots, at most kMostTop count.
+template <typename V>
+V ClearingPrice(const Flow<V>& flow) {
+  const Problem& problem = *flow.problem;
+  int64_t places = 0;
+  for (const int32_t c : problem.capacity) {
+    places += std::min(c, flow.num_tasks());
+  }
+  if (flow.slot_begin.back() <= places) return 0;
+  std::vector<V> worth;
+  for (int t = 0; t < flow.num_tasks(); ++t) {
+    const int32_t k =
+        std::min(flow.slot_begin[t + 1] - flow.slot_begin[t], kMostTop);
+    if (k == 0) continue;
+    const int32_t begin = problem.offset[t];
+    Top<V> top;
+    TopReduced(flow.labeler + begin, flow.value.data() + begin,
+               static_cast<const V*>(nullptr), problem.offset[t + 1] - begin, k,
+               top);
+    worth.insert(worth.end(), top.reduced, top.reduced + k);
+  }
+  if (static_cast<int64_t>(worth.size()) <= places) return 0;
+  std::nth_element(worth.begin(), worth.begin() + places, worth.end(),
+                   std::greater<>());
+  return std::max(V{0}, worth[places] - worth[places] / 5);
+}
+
 template <typename V>
 V ToEpsilon(double share, V spread) {
   return std::max(V{1}, static_cast<V>(share * static_cast<double>(spread)));
@@ -113,11 +145,13 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
     }
   }
   const V spread = Spread(flow);
-  const V last = ToEpsilon(warm ? kWarmEpsilon : kLastEpsilon, spread);
+  const bool scarce = Scarce(flow);
+  const V last = ToEpsilon(kLastEpsilon, spread);
   V epsilon = last;
   if (!warm) {
-    epsilon =
-        ToEpsilon(Scarce(flow) ? kFirstEpsilonScarce : kFirstEpsilon, spread);
+    epsilon = ToEpsilon(scarce ? kFirstEpsilonScarce : kFirstEpsilon, spread);
+    const V clearing = ClearingPrice(flow);
+    for (V& p : flow.price) p = std::max(p, clearing);
   }
   AuctionPhase<V> phase(flow, index);
   for (bool first = true;; first = false) {
@@ -136,7 +170,8 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
       if (!in_time || incumbent.good_enough()) return finish();
     }
     if (epsilon == last) break;
-    epsilon = static_cast<V>(static_cast<double>(epsilon) / kShrink);
+    epsilon = static_cast<V>(static_cast<double>(epsilon) /
+                             (scarce ? kShrinkScarce : kShrink));
   }
   phase.Finish();
   const RepairResult result = repair.Run({incumbent.deadline()}, stats);

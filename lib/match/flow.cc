@@ -197,8 +197,8 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
   int32_t places = 0;
   for (int l = 0; l < num_labelers; ++l) {
     flow.pool_begin[l] = places;
-    flow.pool_room[l] = static_cast<int32_t>(
-        std::min<int64_t>(problem.capacity[l], room));
+    flow.pool_room[l] =
+        static_cast<int32_t>(std::min<int64_t>(problem.capacity[l], room));
     places += flow.pool_room[l];
   }
   flow.pool.reserve(places + static_cast<size_t>(slots));

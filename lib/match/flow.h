@@ -101,7 +101,8 @@ struct Flow {
 
   // Of the task's edges the one to the labeler, or kNone.
   int32_t FindEdge(int task, int32_t to) const {
-    for (int32_t e = problem->offset[task]; e < problem->offset[task + 1]; ++e) {
+    for (int32_t e = problem->offset[task]; e < problem->offset[task + 1];
+         ++e) {
       if (labeler[e] == to) return e;
     }
     return kNone;

@@ -79,12 +79,9 @@ __attribute__((target("avx2"))) inline int32_t HorizontalMax(__m256i v) {
   return _mm_cvtsi128_si32(m);
 }
 
-
-__attribute__((target("avx2"))) Above<int32_t> FindAboveAvx2(const int32_t* labeler,
-                                                  const int32_t* value,
-                                                  const int32_t* price, int n,
-                                                  int32_t threshold,
-                                                  int32_t* found) {
+__attribute__((target("avx2"))) Above<int32_t> FindAboveAvx2(
+    const int32_t* labeler, const int32_t* value, const int32_t* price, int n,
+    int32_t threshold, int32_t* found) {
   const __m256i least = _mm256_set1_epi32(threshold);
   __m256i most = _mm256_set1_epi32(std::numeric_limits<int32_t>::min());
   int count = 0;
@@ -279,8 +276,8 @@ struct Kernels {
                                int);
   void (*top)(const int32_t*, const int32_t*, const int32_t*, int, int,
               Top<int32_t>&);
-  Above<int32_t> (*above)(const int32_t*, const int32_t*, const int32_t*, int, int32_t,
-               int32_t*);
+  Above<int32_t> (*above)(const int32_t*, const int32_t*, const int32_t*, int,
+                          int32_t, int32_t*);
 };
 
 Kernels ChooseKernels() {
@@ -318,12 +315,14 @@ void TopReduced(const int32_t* labeler, const int64_t* value,
 }
 
 Above<int32_t> FindAbove(const int32_t* labeler, const int32_t* value,
-              const int32_t* price, int n, int32_t threshold, int32_t* found) {
+                         const int32_t* price, int n, int32_t threshold,
+                         int32_t* found) {
   return kKernels.above(labeler, value, price, n, threshold, found);
 }
 
 Above<int64_t> FindAbove(const int32_t* labeler, const int64_t* value,
-              const int64_t* price, int n, int64_t threshold, int32_t* found) {
+                         const int64_t* price, int n, int64_t threshold,
+                         int32_t* found) {
   return FindAbovePlain(labeler, value, price, n, threshold, found);
 }
 

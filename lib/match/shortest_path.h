@@ -130,14 +130,14 @@ class Repair {
     V distance;
     int32_t search = 0;
   };
-  std::vector<Seen> seen_;     // [tasks]
+  std::vector<Seen> seen_;  // [tasks]
   // [tasks] No edge that the task does without has a larger reduced value.
   std::vector<V> free_bound_;
   std::vector<int32_t> tree_;  // settled labelers
 
   // While Supply() runs.
   bool supplying_ = false;
-  std::vector<V> profit_;    // [tasks]
+  std::vector<V> profit_;  // [tasks]
   std::vector<int32_t> touched_;
   std::vector<int32_t> kept_, order_, found_;
   std::vector<Leaver> leavers_, leaving_;
