@@ -41,6 +41,8 @@ constexpr int64_t kMostScansWarm = 4;
 constexpr double kScarce = 0.85;
 // Warm prices of less capacity than this share of the slots are ignored.
 constexpr double kUncontested = 0.35;
+// The last bidders of a phase stay without; few enough to place one by one.
+constexpr int kFewEmpty = 16;
 
 template <typename V>
 V Spread(const Flow<V>& flow) {
@@ -110,8 +112,9 @@ V ToEpsilon(double share, V spread) {
 
 template <typename V>
 Assignment Solve(const Problem& problem, const ValueRange& range,
-                 const AuctionOptions& options) {
+                 const AuctionOptions& options, int64_t start_nanos) {
   Flow<V> flow = MakeFlow<V>(problem, range);
+  const int64_t reading_nanos = options.deadline.NowNanos() - start_nanos;
   const bool warm =
       !options.warm_price.empty() &&
       !(options.try_repair_first && Uncontested(problem, options.warm_price));
@@ -119,7 +122,8 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
   LabelerIndex<V> index;
   SolveStats stats;
   Repair<V> repair(flow, index);
-  Incumbent<V> incumbent(flow, options.deadline, options.gap_tolerance);
+  Incumbent<V> incumbent(flow, options.deadline, options.gap_tolerance,
+                         reading_nanos);
   const auto finish = [&] {
     Assignment assignment = incumbent.Take();
     assignment.solver = Solver::kAuction;
@@ -154,6 +158,15 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
     for (V& p : flow.price) p = std::max(p, clearing);
   }
   AuctionPhase<V> phase(flow, index);
+  // Whatever was under way at the deadline is worth less than the last phase
+  // that ended.
+  const auto cut_short = [&] {
+    phase.Restore();
+    FillFree(flow);
+    FillByMoves(flow, kFewEmpty);
+    incumbent.Offer(false);
+    return finish();
+  };
   for (bool first = true;; first = false) {
     epsilon = std::max(epsilon, last);
     if (!first) {
@@ -162,29 +175,37 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
         p = static_cast<V>(std::max(0.0, static_cast<double>(p) - back));
       }
     }
-    const bool in_time = phase.Run(epsilon, incumbent.deadline(), stats);
-    if (!in_time || incumbent.wanted()) {
+    if (!phase.Run(epsilon, incumbent.deadline(), incumbent.wanted(), stats))
+      return cut_short();
+    if (incumbent.has_tolerance()) {
       phase.Finish();
       FillFree(flow);
+      FillByMoves(flow, kFewEmpty);
+      phase.SwapPrices();
       incumbent.Offer(false);
-      if (!in_time || incumbent.good_enough()) return finish();
+      phase.SwapPrices();
+      if (incumbent.good_enough()) return finish();
     }
     if (epsilon == last) break;
     epsilon = static_cast<V>(static_cast<double>(epsilon) /
                              (scarce ? kShrinkScarce : kShrink));
   }
   phase.Finish();
-  const RepairResult result = repair.Run({incumbent.deadline()}, stats);
-  incumbent.Offer(result == RepairResult::kOptimal);
+  RepairLimits limits{incumbent.deadline()};
+  limits.cut_back = false;
+  if (repair.Run(limits, stats) != RepairResult::kOptimal) return cut_short();
+  incumbent.Offer(true);
   return finish();
 }
 
 }  // namespace
 
 Assignment SolveAuction(const Problem& problem, const AuctionOptions& options) {
+  const int64_t start_nanos = options.deadline.NowNanos();
   const ValueRange range = FindRange(problem);
-  return FitsInt32(range) ? Solve<int32_t>(problem, range, options)
-                          : Solve<int64_t>(problem, range, options);
+  return FitsInt32(range)
+             ? Solve<int32_t>(problem, range, options, start_nanos)
+             : Solve<int64_t>(problem, range, options, start_nanos);
 }
 
 }  // namespace allot

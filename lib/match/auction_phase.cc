@@ -20,6 +20,7 @@ AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex<V>& index)
     : flow_(flow), index_(index) {
   const Problem& problem = *flow.problem;
   flow.EmptyAll();
+  flow.LayOutPool();
   slot_edge_.assign(flow.slots.size(), Flow<V>::kNone);
   slot_worth_.resize(flow.slots.size());
   open_.resize(flow.num_tasks());
@@ -277,7 +278,7 @@ bool AuctionPhase<V>::Serves(int32_t labeler, int32_t task) const {
 }
 
 template <typename V>
-bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
+bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
                           SolveStats& stats) {
   epsilon_ = epsilon;
   bids_ = 0;
@@ -285,15 +286,12 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
   flow_.EmptyAll();
   if (finished_) Mark(-kHeld<V>);
   finished_ = false;
-  const auto now = [&] {
-    return deadline.clock == nullptr ? 0 : deadline.clock->MonotonicNanos();
-  };
-  const int64_t opened = now();
+  const int64_t opened = deadline.NowNanos();
   bool in_time = Open(deadline);
   // Listing the edges by labeler cannot be cut short, and takes a few times as
   // long as opening, which reads each once in order.
   constexpr int64_t kIndexPerOpening = 4;
-  const int64_t for_index = kIndexPerOpening * (now() - opened);
+  const int64_t for_index = kIndexPerOpening * (deadline.NowNanos() - opened);
   // The last few would bid one after the other for long; the next phase, or
   // shortest paths, settle them sooner.
   const size_t tail = 4 + static_cast<size_t>(flow_.num_tasks()) / 8192;
@@ -318,19 +316,20 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
     BidFor(queue_[head]);
   }
   const int64_t forward = bids_;
-  if (!index_.built() && deadline.clock != nullptr &&
-      now() + for_index >= deadline.at_nanos) {
+  if (save && (in_time || saved_edge_.empty())) Save();
+  queue_.clear();
+  for (int l = 0; l < flow_.num_labelers() && in_time; ++l) {
+    if (flow_.price[l] > 0 && load_[l] < bid_begin_[l + 1] - bid_begin_[l]) {
+      queue_.push_back(l);
+    }
+  }
+  if (!queue_.empty() && !index_.built() && deadline.clock != nullptr &&
+      deadline.NowNanos() + for_index >= deadline.at_nanos) {
     in_time = false;
   }
-  if (in_time) {
-    queue_.clear();
+  if (in_time && !queue_.empty()) {
     index_.Build(flow_);
     for (int t = 0; t < flow_.num_tasks(); ++t) profit_[t] = Profit(t);
-    for (int l = 0; l < flow_.num_labelers(); ++l) {
-      if (flow_.price[l] > 0 && load_[l] < flow_.problem->capacity[l]) {
-        queue_.push_back(l);
-      }
-    }
     const size_t most = kPatience * load_.size() + 1000;
     for (size_t head = 0; head < queue_.size(); ++head) {
       if (head % most == most - 1) Escalate();
@@ -341,6 +340,7 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
       Attract(queue_[head]);
     }
   }
+  if (save && in_time) Save();
   stats.bids += forward;
   stats.scanned += bids_ - forward;
   ++stats.scaling_phases;
@@ -357,6 +357,27 @@ void AuctionPhase<V>::Finish() {
       flow_.Fill(flow_.slots[s].task, slot_edge_[s]);
     }
   }
+}
+
+template <typename V>
+void AuctionPhase<V>::Save() {
+  // Where the bound of t10k-knn is best, after any phase.
+  const V overshot = epsilon_ / 2 + epsilon_ / 8;
+  saved_edge_ = slot_edge_;
+  saved_price_.resize(flow_.price.size());
+  for (size_t l = 0; l < saved_price_.size(); ++l) {
+    saved_price_[l] = std::max(V{0}, flow_.price[l] - overshot);
+  }
+}
+
+template <typename V>
+void AuctionPhase<V>::Restore() {
+  flow_.EmptyAll();
+  if (!finished_) Mark(kHeld<V>);
+  finished_ = true;
+  slot_edge_.swap(saved_edge_);
+  flow_.price.swap(saved_price_);
+  Finish();
 }
 
 template <typename V>

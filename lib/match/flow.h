@@ -116,6 +116,8 @@ struct Flow {
   // The slot changes labelers. Requires !taken(edge).
   void Move(int32_t slot, int32_t edge);
   void EmptyAll();
+  // Requires that nothing is filled: gives back what overloading took.
+  void LayOutPool();
 
   // Rows lie all over memory: asks for one that will be read soon.
   void PrefetchRow(int32_t task) const {
@@ -151,6 +153,11 @@ void SetPrices(std::span<const double> price, Flow<V>& flow);
 // assignments that were cut short.
 template <typename V>
 void FillFree(Flow<V>& flow);
+
+// Fills up to `most` slots that are still empty then, by moving one other slot
+// of a labeler to one with room.
+template <typename V>
+void FillByMoves(Flow<V>& flow, int most);
 
 // The exact gap of the integer problem at the flow's prices (or 2^62, if it is
 // larger); 0 proves it optimal. Requires a feasible flow. O(edges).

@@ -430,7 +430,7 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
     }
   }
   stats.scanned += scans_;
-  if (result_ == RepairResult::kDeadline) CutBack();
+  if (result_ == RepairResult::kDeadline && limits.cut_back) CutBack();
   return result_;
 }
 

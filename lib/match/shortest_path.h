@@ -47,7 +47,7 @@ namespace allot {
 
 enum class RepairResult {
   kOptimal,
-  kDeadline,  // feasible: what was overloaded has been cut back
+  kDeadline,  // feasible if limits.cut_back: nobody is overloaded any more
   kCapped,    // given up: too much is wrong. Overloaded; prices are usable
 };
 
@@ -58,6 +58,7 @@ struct RepairLimits {
   int64_t hopeless_excess = INT64_MAX;
   int64_t most_excess = INT64_MAX;
   int64_t most_scans = INT64_MAX;  // of labelers
+  bool cut_back = true;            // at the deadline, to a feasible flow
 };
 
 template <typename V>
