@@ -19,7 +19,7 @@ namespace {
 // small first epsilon is a price war without end where labelers are scarce;
 // below the last one, the only one where prices are at hand, shortest paths are
 // quicker. Each epsilon is a fraction of the one before.
-constexpr double kFirstEpsilon = 0.01;
+constexpr double kFirstEpsilon = 0.006;
 constexpr double kFirstEpsilonScarce = 0.3;
 constexpr double kLastEpsilon = 3e-5;
 constexpr double kShrink = 4;
