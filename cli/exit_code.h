@@ -12,9 +12,9 @@ enum ExitCode {
   kExitFailed = 1,    // the server failed, or a file cannot be read or written
   kExitBadInput = 2,  // usage, a file's contents, or a request found invalid
   kExitUnreachable = 3,  // no server there, or it went away
-  kExitNotFound = 4,  // a pool, labeler or task that the server does not know
-  kExitBadData =
-      5,  // contents of a data file: aggregate, report, match, replay
+  kExitNotFound = 4,     // a pool, labeler, task or store that is not there
+  kExitBadData = 5,      // contents of a data file that is read without a
+                         // server (a scenario's are 2), or of a store
 };
 
 inline ExitCode ExitCodeOf(const absl::Status& status) {

@@ -17,8 +17,9 @@ Exit status:
   1  the server failed, or a file cannot be read or written
   2  usage, or a file or request that is not valid
   3  no server there, or it went away
-  4  no such pool, labeler or task
-  5  aggregate, report, match, replay: the contents of a data file are not valid
+  4  no such pool, labeler, task or store
+  5  aggregate, calibrate, match, replay, replay-data, report: the contents of a
+     data file are not valid; stores: the contents are damaged
 
 `allot COMMAND --help` tells more about a command.)";
 

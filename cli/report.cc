@@ -2,15 +2,13 @@
 #include "cli/report.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/aggregate.h"
 #include "cli/exit_code.h"
+#include "cli/page_file.h"
 #include "cli/report_parts.h"
 #include "lib/base/status_macros.h"
 #include "lib/truth/agreement.h"
@@ -87,6 +85,15 @@ absl::StatusOr<Page> MakeReport(const ReportOptions& options,
         ": the answers are measurements; a report is of classes, use "
         "`allot aggregate` for these"));
   }
+  if (data.answers.empty()) {
+    return absl::DataLossError(
+        absl::StrCat(options.answers_path, ": holds no answers"));
+  }
+  if (data.classes.size() < 2) {
+    return absl::DataLossError(
+        absl::StrCat(options.answers_path, ": all answers are \"",
+                     data.classes[0], "\": there is nothing to tell apart"));
+  }
   ALLOT_ASSIGN_OR_RETURN(const AnswerSet answers, BuildAnswerSet(data));
   std::vector<FittedMethod> methods;
   for (const absl::string_view name : kCompared) {
@@ -116,13 +123,7 @@ absl::Status WriteReport(const ReportOptions& options, std::ostream& notes) {
   const auto data = ReadDataFolder(options.answers_path, options.truth_path);
   if (!data.ok()) return AsFileError(data.status());
   ALLOT_ASSIGN_OR_RETURN(const Page page, MakeReport(options, *data));
-  std::ofstream file(options.page_path, std::ios::binary);
-  file << ToHtml(page);
-  file.close();
-  if (!file) {
-    return absl::UnknownError(absl::StrCat(
-        options.page_path, ": cannot write: ", std::strerror(errno)));
-  }
+  ALLOT_RETURN_IF_ERROR(WritePage(page, options.page_path));
   notes << "wrote " << options.page_path << "; open it in a browser\n";
   return absl::OkStatus();
 }

@@ -85,7 +85,7 @@ absl::Status AddMethods(const ReportInput& input, Page& page) {
                             .x = {0, 1},
                             .y = {0, 1},
                             .points = false,
-                            .dashed = true});
+                            .reference = true});
     page.element.push_back(std::move(table));
     page.element.push_back(std::move(chart));
   }

@@ -4,12 +4,16 @@
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cli/scenario.pb.h"
 #include "lib/base/status_macros.h"
+#include "lib/study/ask_policy.h"
 
 namespace allot {
 namespace {
@@ -66,6 +70,26 @@ LabelerGroup ToGroup(const study::Group& given) {
   return group;
 }
 
+absl::Status ValidateComparison(const LoadedScenario& loaded) {
+  if (loaded.seeds < 1 || loaded.seeds > kMostSeeds) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "seeds: must be in [1, ", kMostSeeds, "], got ", loaded.seeds));
+  }
+  std::vector<std::string> known;
+  for (const AskPolicyInfo& policy : AskPolicies()) {
+    known.push_back(policy.name);
+  }
+  for (size_t i = 0; i < loaded.policies.size(); ++i) {
+    if (std::find(known.begin(), known.end(), loaded.policies[i]) ==
+        known.end()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "policies[", i, "]: must be one of ", absl::StrJoin(known, ", "),
+          ", got \"", loaded.policies[i], "\""));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<LoadedScenario> ParseScenario(absl::string_view text,
@@ -102,10 +126,20 @@ absl::StatusOr<LoadedScenario> ParseScenario(absl::string_view text,
   }
   loaded.policies.assign(given.policies().begin(), given.policies().end());
   loaded.seeds = given.seeds();
+  const absl::Status compared = ValidateComparison(loaded);
+  if (!compared.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": ", compared.message()));
+  }
   return loaded;
 }
 
 absl::StatusOr<LoadedScenario> LoadScenario(const std::string& name_or_path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(name_or_path, ignored)) {
+    return absl::UnknownError(
+        absl::StrCat(name_or_path, ": is a folder, no scenario"));
+  }
   std::ifstream file(name_or_path);
   if (file) {
     std::ostringstream text;
@@ -119,7 +153,7 @@ absl::StatusOr<LoadedScenario> LoadScenario(const std::string& name_or_path) {
     }
     absl::StrAppend(&names, names.empty() ? "" : ", ", shipped.name);
   }
-  return absl::NotFoundError(
+  return absl::UnknownError(
       absl::StrCat("there is no file \"", name_or_path,
                    "\" and no scenario of that name; there are ", names));
 }

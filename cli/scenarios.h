@@ -19,10 +19,12 @@ struct ShippedScenario {
 // In alphabetical order.
 const std::vector<ShippedScenario>& ShippedScenarios();
 
+inline constexpr int kMostSeeds = 100000;
+
 struct LoadedScenario {
   Scenario scenario;
   std::vector<std::string> policies;
-  int seeds = 5;
+  int seeds = 5;  // in [1, kMostSeeds]
 };
 
 // A textproto of cli/scenario.proto. Errors: kInvalidArgument with `origin`,
@@ -30,7 +32,7 @@ struct LoadedScenario {
 absl::StatusOr<LoadedScenario> ParseScenario(absl::string_view text,
                                              const std::string& origin);
 
-// `name_or_path` is a file, or the name of a shipped scenario. kNotFound lists
+// `name_or_path` is a file, or the name of a shipped scenario. kUnknown lists
 // these if it is neither.
 absl::StatusOr<LoadedScenario> LoadScenario(const std::string& name_or_path);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// simulate, replay-data: what the loop saves, without a server.
+// simulate, replay-data, calibrate: what the loop saves, without a server.
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -11,8 +11,10 @@
 #include "cli/commands.h"
 #include "cli/data_folder.h"
 #include "cli/exit_code.h"
+#include "cli/page_file.h"
 #include "cli/progress_bar.h"
 #include "cli/scenarios.h"
+#include "cli/study_page.h"
 #include "cli/study_report.h"
 #include "cli/text_table.h"
 #include "lib/base/status_macros.h"
@@ -35,15 +37,21 @@ struct StudyOptions {
   double gold_share = 0;
 };
 
-void AddShared(CLI::App& command, StudyOptions& options) {
+std::vector<std::string> PolicyNames() {
   std::vector<std::string> names;
   for (const AskPolicyInfo& policy : AskPolicies()) {
     names.push_back(policy.name);
   }
+  return names;
+}
+
+void AddShared(CLI::App& command, const std::vector<std::string>& names,
+               StudyOptions& options) {
   command
       .add_option("--policies", options.policies,
                   "Which to compare: " + absl::StrJoin(names, ", "))
       ->delimiter(',')
+      ->check(CLI::IsMember(names))
       ->type_name("NAMES");
   command.add_option("--threads", options.threads, "Threads to use")
       ->check(CLI::Range(1, 1024));
@@ -99,8 +107,8 @@ absl::Status RunSimulate(StudyOptions options, bool json) {
         FormatSeconds(seconds), options.seeds);
   }
   if (options.html.empty()) return absl::OkStatus();
-  return MarketPage(loaded.scenario, options.seeds, summaries)
-      .Write(options.html);
+  return WritePage(MarketPage(loaded.scenario, options.seeds, summaries),
+                   options.html);
 }
 
 absl::Status RunReplay(const StudyOptions& options, bool json) {
@@ -136,8 +144,8 @@ absl::Status RunReplay(const StudyOptions& options, bool json) {
         options.seeds);
   }
   if (options.html.empty()) return absl::OkStatus();
-  return ReplayPage(options.subject, book, options.seeds, curves)
-      .Write(options.html);
+  return WritePage(ReplayPage(options.subject, book, options.seeds, curves),
+                   options.html);
 }
 
 // Of a file without truth, the method's labels stand in for it.
@@ -159,26 +167,23 @@ absl::StatusOr<AnswerBook> BookWithLabels(const DataFolder& data) {
 }
 
 absl::Status RunCalibrate(const StudyOptions& options, bool json) {
-  const auto data = ReadDataFolder(options.subject);
-  if (!data.ok()) return AsFileError(data.status());
-  if (data->kind != AnswerKind::kCategorical) {
-    return absl::DataLossError(absl::StrCat(
-        options.subject, ": its answers are measurements, not classes"));
+  ALLOT_ASSIGN_OR_RETURN(const DataFolder data, ReadClasses(options.subject));
+  const auto book = BookWithLabels(data);
+  if (!book.ok()) {
+    return absl::DataLossError(
+        absl::StrCat(options.subject, ": ", book.status().message()));
   }
-  const auto book = BookWithLabels(*data);
-  if (!book.ok()) return AsFileError(book.status());
-  const PopulationFit fit =
-      FitPopulation(*book, data->answers, data->duration_s);
+  const PopulationFit fit = FitPopulation(*book, data.answers, data.duration_s);
   if (json) {
     PrintPopulationJson(fit, std::cout);
   } else {
-    if (data->truth.empty()) {
+    if (data.truth.empty()) {
       std::cout << "# no truth on file: labels by aggregation stand in\n";
     }
     PrintPopulation(fit, ScenarioOf("fitted", *book, fit), std::cout);
   }
   if (options.html.empty()) return absl::OkStatus();
-  return PopulationPage(options.subject, fit).Write(options.html);
+  return WritePage(PopulationPage(options.subject, fit), options.html);
 }
 
 }  // namespace
@@ -199,8 +204,8 @@ void AddStudyCommands(CLI::App& app, Invocation& invocation) {
   command
       ->add_option("--seeds", simulate->seeds,
                    "Replications of each policy and effort [the scenario's]")
-      ->check(CLI::Range(1, 100000));
-  AddShared(*command, *simulate);
+      ->check(CLI::Range(1, kMostSeeds));
+  AddShared(*command, PolicyNames(), *simulate);
   command->callback([&invocation, simulate] {
     invocation.run = [&invocation, simulate] {
       return RunSimulate(*simulate, invocation.json);
@@ -240,7 +245,7 @@ void AddStudyCommands(CLI::App& app, Invocation& invocation) {
       ->type_name("FOLDER");
   data->add_option("--seeds", replay->seeds, "Replications of each policy")
       ->capture_default_str()
-      ->check(CLI::Range(1, 100000));
+      ->check(CLI::Range(1, kMostSeeds));
   data->add_option("--labels", replay->labels,
                    "Answers a task at which accuracy is measured")
       ->capture_default_str()
@@ -259,7 +264,9 @@ void AddStudyCommands(CLI::App& app, Invocation& invocation) {
                    "Share of the tasks whose truth is told at the start")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 0.9));
-  AddShared(*data, *replay);
+  std::vector<std::string> policies = PolicyNames();
+  policies.push_back("oracle");
+  AddShared(*data, policies, *replay);
   data->callback([&invocation, replay] {
     invocation.run = [&invocation, replay] {
       return RunReplay(*replay, invocation.json);

@@ -2,242 +2,255 @@
 #include "cli/study_page.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <fstream>
-#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
+#include "cli/study_report.h"
+#include "cli/text_table.h"
 
 namespace allot {
 namespace {
 
-constexpr double kWidth = 640, kHeight = 400;
-constexpr double kLeft = 64, kRight = 616, kTop = 16, kBottom = 344;
-// Told apart by most people with a colour vision deficiency (Okabe and Ito
-// 2008), and by their order beyond that.
-constexpr std::array<const char*, 8> kColours = {
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7",
-    "#e69f00", "#56b4e9", "#555555", "#8c6d31"};
-constexpr std::array<const char*, 3> kDashes = {"", "6 3", "2 3"};
+using Curve = std::vector<std::pair<double, double>>;  // (cost, accuracy)
 
-constexpr char kStyle[] = R"css(
-body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;
-padding:0 1rem;color:#222;background:#fff}
-h1{font-size:1.5rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #ddd}
-td:first-child,th:first-child{text-align:left}
-.scroll{overflow-x:auto}
-svg{width:100%;max-width:44rem;height:auto}
-svg text{font:12px system-ui,sans-serif;fill:#333}
-)css";
-
-// Round steps: 1, 2 or 5 times a power of ten.
-double StepFor(double range) {
-  const double rough = range / 5;
-  const double power = std::pow(10, std::floor(std::log10(rough)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * power >= rough) return factor * power;
-  }
-  return 10 * power;
+// A share with its band of two standard errors.
+void AddPoint(double x, double y, double error, Series& series) {
+  series.x.push_back(x);
+  series.y.push_back(y);
+  series.low.push_back(std::max(0.0, y - 2 * error));
+  series.high.push_back(std::min(1.0, y + 2 * error));
 }
 
-struct Axis {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -std::numeric_limits<double>::infinity();
-  double step = 1;
-
-  void Cover(double value) {
-    if (!std::isfinite(value)) return;
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-  void Round() {
-    if (!(low <= high)) low = 0, high = 1;
-    if (high - low < 1e-9) {
-      low -= 0.5;
-      high += 0.5;
-    }
-    step = StepFor(high - low);
-    low = std::floor(low / step + 1e-9) * step;
-    high = std::ceil(high / step - 1e-9) * step;
-  }
-  double At(double value, double from, double to) const {
-    return from + (value - low) / (high - low) * (to - from);
-  }
-};
-
-bool Drawn(const PlotPoint& point) {
-  return std::isfinite(point.x) && std::isfinite(point.y) &&
-         std::isfinite(point.error);
+std::vector<Cell> CellsOf(const std::vector<std::string>& texts) {
+  std::vector<Cell> cells;
+  for (const std::string& text : texts) cells.push_back({text});
+  return cells;
 }
 
-void DrawAxes(const Plot& plot, const Axis& x, const Axis& y,
-              std::string& svg) {
-  const auto count = [](const Axis& axis) {
-    return static_cast<int>(std::lround((axis.high - axis.low) / axis.step));
-  };
-  for (int i = 0; i <= count(x); ++i) {
-    const double value = x.low + i * x.step;
-    const double at = x.At(value, kLeft, kRight);
-    absl::StrAppendFormat(&svg,
-                          "<path d='M%.1f %.1fV%.1f' stroke='#eee'/><text "
-                          "x='%.1f' y='%.1f' text-anchor='middle'>%g</text>",
-                          at, kTop, kBottom, at, kBottom + 16,
-                          std::abs(value) < 1e-12 ? 0 : value);
-  }
-  for (int i = 0; i <= count(y); ++i) {
-    const double value = y.low + i * y.step;
-    const double at = y.At(value, kBottom, kTop);
-    absl::StrAppendFormat(&svg,
-                          "<path d='M%.1f %.1fH%.1f' stroke='#eee'/><text "
-                          "x='%.1f' y='%.1f' text-anchor='end'>%g</text>",
-                          kLeft, at, kRight, kLeft - 6, at + 4,
-                          std::abs(value) < 1e-12 ? 0 : value);
-  }
-  absl::StrAppendFormat(
-      &svg,
-      "<path d='M%.1f %.1fV%.1fH%.1f' fill='none' stroke='#333'/>"
-      "<text x='%.1f' y='%.1f' text-anchor='middle'>%s</text>"
-      "<text x='14' y='%.1f' text-anchor='middle' transform='rotate(-90 14 "
-      "%.1f)'>%s</text>",
-      kLeft, kTop, kBottom, kRight, (kLeft + kRight) / 2, kBottom + 36,
-      EscapeHtml(plot.x_label), (kTop + kBottom) / 2, (kTop + kBottom) / 2,
-      EscapeHtml(plot.y_label));
+LineChart LorenzChart() {
+  return {.heading = "Who got the work (Lorenz curves)",
+          .x = {.title = "share of the labelers, least busy first",
+                .least = 0,
+                .most = 1},
+          .y = {.title = "share of the answers", .least = 0, .most = 1}};
 }
 
-void DrawSeries(const PlotSeries& series, bool dots, size_t number,
-                const Axis& x, const Axis& y, std::string& svg) {
-  const char* colour = kColours[number % kColours.size()];
-  const char* dash = kDashes[number / kColours.size() % kDashes.size()];
-  std::string line, upper, lower, marks;
-  bool band = false;
-  for (const PlotPoint& point : series.points) {
-    if (!Drawn(point)) continue;
-    const double px = x.At(point.x, kLeft, kRight);
-    const double py = y.At(point.y, kBottom, kTop);
-    const double reach =
-        std::abs(y.At(point.y + 2 * point.error, kBottom, kTop) - py);
-    band = band || reach > 0.5;
-    absl::StrAppendFormat(&line, "%s%.1f %.1f", line.empty() ? "M" : "L", px,
-                          py);
-    absl::StrAppendFormat(&upper, "%s%.1f %.1f", upper.empty() ? "M" : "L", px,
-                          py - reach);
-    lower = absl::StrFormat("L%.1f %.1f%s", px, py + reach, lower);
-    if (dots) {
-      absl::StrAppendFormat(
-          &marks,
-          "<circle cx='%.1f' cy='%.1f' r='3' fill='%s'><title>%s: %g, "
-          "%.4g</title></circle>",
-          px, py, colour, EscapeHtml(series.name), point.x, point.y);
+Series LorenzSeries(const std::string& name,
+                    const std::vector<double>& lorenz) {
+  Series series{.name = name, .points = false};
+  for (size_t i = 0; i < lorenz.size(); ++i) {
+    series.x.push_back(static_cast<double>(i) /
+                       static_cast<double>(lorenz.size() - 1));
+    series.y.push_back(lorenz[i]);
+  }
+  return series;
+}
+
+// What each policy pays for each level of accuracy.
+Table CostTable(const char* heading, const char* unit,
+                const std::vector<std::pair<std::string, Curve>>& curves) {
+  double least = 1, most = 0;
+  for (const auto& [name, curve] : curves) {
+    for (const auto& point : curve) {
+      least = std::min(least, point.second);
+      most = std::max(most, point.second);
     }
   }
-  if (line.empty()) return;
-  if (band) {
-    absl::StrAppendFormat(&svg, "<path d='%s%sZ' fill='%s' opacity='.15'/>",
-                          upper, lower, colour);
+  Table table{.heading = heading, .column = {absl::StrCat("accuracy: ", unit)}};
+  std::vector<double> levels;
+  for (int i = 1; i <= 5; ++i) {
+    levels.push_back(least + (most - least) * (0.5 + 0.1 * i) - 1e-9);
+    table.column.push_back(FormatFixed(levels.back(), 3));
   }
-  absl::StrAppendFormat(&svg,
-                        "<path d='%s' fill='none' stroke='%s' "
-                        "stroke-width='2' stroke-dasharray='%s'/>%s",
-                        line, colour, dash, marks);
+  for (const auto& [name, curve] : curves) {
+    std::vector<Cell>& row = table.row.emplace_back();
+    row.push_back({name});
+    for (const double level : levels) {
+      const std::optional<double> cost = FirstReach(curve, level);
+      row.push_back({cost ? absl::StrFormat("%.4g", *cost) : "-"});
+    }
+  }
+  return table;
+}
+
+LineChart QuantileChart(const char* name, const FitCheck& check) {
+  LineChart chart{
+      .heading = absl::StrFormat("%s (distance %.3f)", name, check.distance),
+      .x = {.title = "fitted accuracy"},
+      .y = {.title = "observed accuracy"}};
+  chart.series.push_back(
+      {.name = "quantiles", .x = check.fitted, .y = check.observed});
+  chart.series.push_back(Diagonal("were the fit the truth", chart.series));
+  return chart;
+}
+
+// Share that was right against confidence; empty bins left out.
+Series CalibrationSeries(const std::string& name, const MarketSummary& of) {
+  Series series{.name = name};
+  for (const CalibrationBin& bin : of.calibration) {
+    if (bin.tasks == 0) continue;
+    const auto n = static_cast<double>(bin.tasks);
+    const double right = static_cast<double>(bin.right) / n;
+    AddPoint(bin.confidence / n, right, std::sqrt(right * (1 - right) / n),
+             series);
+  }
+  return series;
+}
+
+Series WaitingSeries(const std::string& name, const MarketSummary& of) {
+  Series series{.name = name, .x = of.waiting, .points = false};
+  for (size_t q = 0; q < of.waiting.size(); ++q) {
+    series.y.push_back(static_cast<double>(q) /
+                       static_cast<double>(of.waiting.size() - 1));
+  }
+  return series;
+}
+
+Table MarketTable(std::span<const MarketSummary> summaries) {
+  Table table{
+      .heading = "Numbers (standard error)",
+      .column = {"policy", "effort", "accuracy", "answers a task",
+                 "cost a task", "cost a right label", "accepted", "right",
+                 "wait p50 h", "wait p99 h", "Gini", "starved"}};
+  for (const MarketSummary& s : summaries) {
+    table.row.push_back(CellsOf(
+        {s.policy, s.effort, WithError(s.accuracy),
+         WithError(s.answers_per_task, 2), WithError(s.cost_per_task),
+         WithError(s.cost_per_right), FormatFixed(s.accepted.mean, 2),
+         FormatFixed(s.accepted_right.mean, 3),
+         FormatFixed(s.waiting_p50.mean, 2), FormatFixed(s.waiting_p99.mean, 2),
+         FormatFixed(s.gini.mean, 2), FormatFixed(s.starved.mean, 1)}));
+  }
+  return table;
 }
 
 }  // namespace
 
-std::string EscapeHtml(absl::string_view text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"},
-                                    {"<", "&lt;"},
-                                    {">", "&gt;"},
-                                    {"\"", "&quot;"},
-                                    {"'", "&#39;"}});
+Page PopulationPage(const std::string& data, const PopulationFit& fit) {
+  Page page;
+  page.title = absl::StrCat("Population of ", data);
+  page.summary = absl::StrFormat(
+      "Skills N(%.2f, %.2f), difficulties N(0, %.2f), in logits. Were the fit "
+      "the truth, the points would lie on the line: quantiles of the "
+      "accuracies on file against those of a crowd drawn from the fit.",
+      fit.skill_mean, fit.skill_sd, fit.difficulty_sd);
+  page.element.push_back(QuantileChart("Labelers", fit.labelers));
+  page.element.push_back(QuantileChart("Tasks", fit.tasks));
+  return page;
 }
 
-std::string DrawPlot(const Plot& plot) {
-  Axis x, y;
-  for (const PlotSeries& series : plot.series) {
-    for (const PlotPoint& point : series.points) {
-      if (!Drawn(point)) continue;
-      x.Cover(point.x);
-      y.Cover(point.y - 2 * point.error);
-      y.Cover(point.y + 2 * point.error);
+Page ReplayPage(const std::string& data, const AnswerBook& book, int seeds,
+                std::span<const ReplayCurve> curves) {
+  Page page;
+  page.title = absl::StrCat("Replay of ", data);
+  page.summary = absl::StrFormat(
+      "%d tasks, %d labelers, %d classes, %s answers on file. Each policy "
+      "chooses whom to ask, and is told the answer that is on file; means over "
+      "%d seeds, bands of two standard errors.",
+      book.num_tasks(), book.num_labelers(), book.num_classes(),
+      FormatCount(book.num_answers()), seeds);
+  LineChart accuracy{.heading = "Accuracy against cost",
+                     .x = {.title = "answers a task"},
+                     .y = {.title = "accuracy"}};
+  LineChart calibration{.heading = "Confidence against accuracy",
+                        .x = {.title = "mean confidence"},
+                        .y = {.title = "accuracy"}};
+  LineChart lorenz = LorenzChart();
+  Table numbers{.heading = "Accuracy (standard error)",
+                .column = {"policy", "Gini"}};
+  std::vector<std::pair<std::string, Curve>> costs;
+  for (const ReplayCurve& curve : curves) {
+    Series& own = accuracy.series.emplace_back();
+    own.name = curve.policy;
+    Series& calibrated = calibration.series.emplace_back();
+    calibrated.name = curve.policy;
+    Curve& cost = costs.emplace_back(curve.policy, Curve()).second;
+    std::vector<Cell>& row = numbers.row.emplace_back();
+    row = CellsOf({curve.policy, FormatFixed(curve.gini.mean, 2)});
+    for (const ReplayCurve::Point& point : curve.points) {
+      AddPoint(point.answers_per_task, point.accuracy.mean,
+               point.accuracy.error, own);
+      calibrated.x.push_back(point.confidence.mean);
+      calibrated.y.push_back(point.accuracy.mean);
+      cost.emplace_back(point.answers_per_task, point.accuracy.mean);
+      if (numbers.row.size() == 1) {
+        numbers.column.push_back(
+            absl::StrFormat("%.3g labels", point.answers_per_task));
+      }
+      row.push_back({WithError(point.accuracy)});
     }
+    lorenz.series.push_back(LorenzSeries(curve.policy, curve.lorenz));
   }
-  x.Round();
-  y.Round();
-  // Legend below the plot, three to a line.
-  const size_t lines = (plot.series.size() + 2) / 3;
-  const double height = kHeight + 18 * static_cast<double>(lines);
-  std::string svg =
-      absl::StrFormat("<svg viewBox='0 0 %g %g' role='img' aria-label='%s'>",
-                      kWidth, height, EscapeHtml(plot.title));
-  DrawAxes(plot, x, y, svg);
-  if (plot.diagonal) {
-    const double low = std::max(x.low, y.low);
-    const double high = std::min(x.high, y.high);
-    absl::StrAppendFormat(
-        &svg, "<path d='M%.1f %.1fL%.1f %.1f' stroke='#999' fill='none'/>",
-        x.At(low, kLeft, kRight), y.At(low, kBottom, kTop),
-        x.At(high, kLeft, kRight), y.At(high, kBottom, kTop));
-  }
-  for (size_t i = 0; i < plot.series.size(); ++i) {
-    DrawSeries(plot.series[i], plot.dots, i, x, y, svg);
-    const double left = kLeft + 190 * static_cast<double>(i % 3);
-    const double at = kBottom + 60 + 18 * static_cast<double>(i / 3);
-    absl::StrAppendFormat(
-        &svg,
-        "<path d='M%.1f %.1fh22' stroke='%s' stroke-width='2' "
-        "stroke-dasharray='%s'/><text x='%.1f' y='%.1f'>%s</text>",
-        left, at - 4, kColours[i % kColours.size()],
-        kDashes[i / kColours.size() % kDashes.size()], left + 28, at,
-        EscapeHtml(plot.series[i].name));
-  }
-  return absl::StrCat(svg, "</svg>");
+  lorenz.series.push_back(Diagonal("all the same", lorenz.series));
+  calibration.series.push_back(Diagonal("as claimed", calibration.series));
+  page.element = {
+      std::move(accuracy),
+      CostTable("Labels for equal accuracy", "answers a task", costs),
+      std::move(lorenz), std::move(calibration), std::move(numbers)};
+  return page;
 }
 
-void StudyPage::AddText(absl::string_view text) {
-  absl::StrAppend(&body_, "<p>", EscapeHtml(text), "</p>\n");
-}
-
-void StudyPage::AddPlot(const Plot& plot) {
-  absl::StrAppend(&body_, "<h2>", EscapeHtml(plot.title), "</h2>\n",
-                  DrawPlot(plot), "\n");
-}
-
-void StudyPage::AddTable(absl::string_view title,
-                         const std::vector<std::vector<std::string>>& rows) {
-  absl::StrAppend(&body_, "<h2>", EscapeHtml(title),
-                  "</h2>\n<div class='scroll'><table>\n");
-  for (size_t r = 0; r < rows.size(); ++r) {
-    const char* tag = r == 0 ? "th" : "td";
-    absl::StrAppend(&body_, "<tr>");
-    for (const std::string& cell : rows[r]) {
-      absl::StrAppend(&body_, "<", tag, ">", EscapeHtml(cell), "</", tag, ">");
+Page MarketPage(const Scenario& scenario, int seeds,
+                std::span<const MarketSummary> summaries) {
+  Page page;
+  page.title = absl::StrCat("Simulation: ", scenario.name);
+  int64_t labelers = 0;
+  for (const LabelerGroup& group : scenario.groups) labelers += group.count;
+  page.summary = absl::StrFormat(
+      "%s in %s, %d classes, %s, %g tasks an hour over %g hours. Each policy "
+      "at several efforts; means over %d seeds, bands of "
+      "two standard errors.",
+      FormatPlural(labelers, "labeler"),
+      FormatPlural(std::ssize(scenario.groups), "group"), scenario.classes,
+      FormatPlural(scenario.domains, "domain"), scenario.tasks_per_hour,
+      scenario.hours, seeds);
+  LineChart accuracy{.heading = "Accuracy against cost",
+                     .x = {.title = "cost a task"},
+                     .y = {.title = "accuracy"}};
+  LineChart waiting{
+      .heading = "Waiting times",
+      .x = {.title = "hours from arrival to label"},
+      .y = {.title = "share of the tasks", .least = 0, .most = 1}};
+  LineChart calibration{.heading = "Calibration",
+                        .x = {.title = "confidence at the end"},
+                        .y = {.title = "share that was right"}};
+  LineChart lorenz = LorenzChart();
+  std::vector<std::pair<std::string, Curve>> costs;
+  for (size_t begin = 0, end = 0; begin < summaries.size(); begin = end) {
+    const std::string& policy = summaries[begin].policy;
+    while (end < summaries.size() && summaries[end].policy == policy) ++end;
+    std::vector<const MarketSummary*> by_cost;
+    for (size_t i = begin; i < end; ++i) by_cost.push_back(&summaries[i]);
+    std::sort(by_cost.begin(), by_cost.end(),
+              [](const MarketSummary* a, const MarketSummary* b) {
+                return a->cost_per_task.mean < b->cost_per_task.mean;
+              });
+    Series& own = accuracy.series.emplace_back();
+    own.name = policy;
+    for (const MarketSummary* s : by_cost) {
+      AddPoint(s->cost_per_task.mean, s->accuracy.mean, s->accuracy.error, own);
     }
-    absl::StrAppend(&body_, "</tr>\n");
+    costs.emplace_back(policy, CostCurve(summaries, policy));
+    // The middle effort stands for a policy where there is one line for each.
+    const MarketSummary& middle = summaries[begin + (end - begin) / 2];
+    const std::string name = absl::StrCat(policy, " ", middle.effort);
+    waiting.series.push_back(WaitingSeries(name, middle));
+    calibration.series.push_back(CalibrationSeries(name, middle));
+    lorenz.series.push_back(LorenzSeries(name, middle.lorenz));
   }
-  absl::StrAppend(&body_, "</table></div>\n");
-}
-
-std::string StudyPage::Render() const {
-  return absl::StrCat(
-      "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
-      "<meta name='viewport' content='width=device-width'><title>",
-      EscapeHtml(title_), "</title><style>", kStyle, "</style></head><body>\n",
-      "<h1>", EscapeHtml(title_), "</h1>\n", body_, "</body></html>\n");
-}
-
-absl::Status StudyPage::Write(const std::string& path) const {
-  std::ofstream file(path, std::ios::binary);
-  file << Render();
-  file.close();
-  if (!file) {
-    return absl::UnknownError(absl::StrCat(path, ": cannot be written"));
-  }
-  return absl::OkStatus();
+  lorenz.series.push_back(Diagonal("all the same", lorenz.series));
+  calibration.series.push_back(Diagonal("as claimed", calibration.series));
+  page.element = {std::move(accuracy),
+                  CostTable("Cost for equal accuracy", "cost a task", costs),
+                  std::move(lorenz),
+                  std::move(waiting),
+                  std::move(calibration),
+                  MarketTable(summaries)};
+  return page;
 }
 
 }  // namespace allot

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/page/page.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <utility>
 
 #include "absl/strings/str_replace.h"
 #include "lib/page/page_files.h"
@@ -22,8 +25,20 @@ Json Numbers(std::span<const double> values) {
   return list;
 }
 
+const char* NameOf(AxisScale scale) {
+  switch (scale) {
+    case AxisScale::kLogarithmic:
+      return "logarithmic";
+    case AxisScale::kTail:
+      return "tail";
+    case AxisScale::kLinear:
+      break;
+  }
+  return "linear";
+}
+
 Json ToJson(const Axis& axis) {
-  Json json = {{"title", axis.title}, {"log", axis.logarithmic}};
+  Json json = {{"title", axis.title}, {"scale", NameOf(axis.scale)}};
   if (axis.least) json["least"] = *axis.least;
   if (axis.most) json["most"] = *axis.most;
   return json;
@@ -40,7 +55,7 @@ Json ToJson(const LineChart& chart) {
   for (const Series& series : chart.series) {
     Json one = {{"name", series.name},     {"x", Numbers(series.x)},
                 {"y", Numbers(series.y)},  {"line", series.line},
-                {"points", series.points}, {"dashed", series.dashed}};
+                {"points", series.points}, {"reference", series.reference}};
     if (!series.low.empty()) {
       one["low"] = Numbers(series.low);
       one["high"] = Numbers(series.high);
@@ -92,6 +107,25 @@ std::string Escaped(const std::string& text) {
 }
 
 }  // namespace
+
+Series Diagonal(std::string name, const std::vector<Series>& series) {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (const Series& one : series) {
+    for (const std::vector<double>* values : {&one.x, &one.y}) {
+      for (const double v : *values) {
+        if (!std::isfinite(v)) continue;
+        low = std::min(low, v);
+        high = std::max(high, v);
+      }
+    }
+  }
+  if (low > high) low = 0, high = 1;
+  return {.name = std::move(name),
+          .x = {low, high},
+          .y = {low, high},
+          .points = false,
+          .reference = true};
+}
 
 std::string ToHtml(const Page& page) {
   Json elements = Json::array();

@@ -20,10 +20,20 @@ struct Paragraph {
   std::string heading, text;
 };
 
+enum class AxisScale {
+  kLinear,
+  kLogarithmic,  // points at or below 0 are left out
+  // For shares in [0, 1]: 0.9, 0.99 and 0.999 lie at equal distances, marked
+  // in percent, so that the tail of a distribution can be read. Ends at
+  // 0.999999, where larger shares are drawn. Lines only, `least` and `most`
+  // have no effect.
+  kTail,
+};
+
 struct Axis {
   std::string title;
   std::optional<double> least, most;  // absent: as the data want it
-  bool logarithmic = false;           // then points at or below 0 are left out
+  AxisScale scale = AxisScale::kLinear;
 };
 
 // Points (x[i], y[i]), joined in order. A point that is not finite interrupts
@@ -34,7 +44,7 @@ struct Series {
   std::vector<double> low, high;  // [points] a band around y, or empty
   bool line = true;
   bool points = true;
-  bool dashed = false;
+  bool reference = false;  // what others are compared with: grey and dashed
 };
 
 struct LineChart {
@@ -42,6 +52,9 @@ struct LineChart {
   Axis x, y;
   std::vector<Series> series;
 };
+
+// The reference line y = x, as long as what `series` covers in x and y.
+Series Diagonal(std::string name, const std::vector<Series>& series);
 
 // One bar a category, from 0 or from `from`.
 struct Bars {

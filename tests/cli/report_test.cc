@@ -184,6 +184,19 @@ TEST_F(Report, RefusesWhatIsNoSetOfClassesNamingTheRemedy) {
   EXPECT_THAT(price.message(), HasSubstr("--price"));
 }
 
+TEST_F(Report, RefusesAnswersThatTellNothingApart) {
+  std::ostringstream notes;
+  const std::pair<const char*, const char*> cases[] = {
+      {"task,labeler,answer\n", "answers.csv: holds no answers"},
+      {"task,labeler,answer\nt,l,cat\nu,l,cat\n", "all answers are \"cat\""}};
+  for (const auto& [answers, message] : cases) {
+    options_.answers_path = folder_.Write("answers.csv", answers);
+    const absl::Status status = WriteReport(options_, notes);
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_THAT(status.message(), HasSubstr(message));
+  }
+}
+
 TEST_F(Report, SaysWhenThePageCannotBeWritten) {
   std::ostringstream notes;
   options_.page_path = folder_.path() + "/missing/page.html";

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
 
 namespace allot {
@@ -41,17 +40,6 @@ constexpr double kCurve[] = {0,      0.1,     0.2,     0.3,   0.4,   0.5,
 
 double Millis(uint64_t nanos) { return 1e-6 * static_cast<double>(nanos); }
 
-CallStats Sum(const PhaseResult& phase) {
-  CallStats sum;
-  for (const CallStats& stats : phase.calls) sum.Merge(stats);
-  return sum;
-}
-
-// CPU time is shared by the calls that were served: refusing is work, too.
-double CpuShares(const CallStats& stats) {
-  return std::max(1.0, static_cast<double>(stats.ok_in_time));
-}
-
 int64_t Attempts(const CallStats& stats) {
   return stats.started + stats.not_started;
 }
@@ -72,12 +60,31 @@ Json ToJson(const CallStats& stats, double seconds, bool with_curve) {
     if (stats.codes[i] > 0) codes[kCodes[i]] = stats.codes[i];
   }
   if (with_curve && stats.all.count() > 0) {
-    Json& curve = json["latency_ms"] = Json::array();
-    for (const double quantile : kCurve) {
-      curve.push_back({quantile, Millis(stats.all.At(quantile))});
-    }
+    json["latency_ms"] = LatencyCurve(stats);
   }
   return json;
+}
+
+}  // namespace
+
+CallStats Sum(const PhaseResult& phase) {
+  CallStats sum;
+  for (const CallStats& stats : phase.calls) sum.Merge(stats);
+  return sum;
+}
+
+std::vector<std::pair<double, double>> LatencyCurve(const CallStats& stats) {
+  std::vector<std::pair<double, double>> curve;
+  if (stats.all.count() == 0) return curve;
+  for (const double quantile : kCurve) {
+    curve.emplace_back(quantile, Millis(stats.all.At(quantile)));
+  }
+  return curve;
+}
+
+double MicrosPerCall(double cpu_seconds, const CallStats& stats) {
+  return 1e6 * cpu_seconds /
+         std::max(1.0, static_cast<double>(stats.ok_in_time));
 }
 
 std::string Bound(const Verdict& verdict) {
@@ -88,8 +95,6 @@ std::string Bound(const Verdict& verdict) {
   return threshold.min ? absl::StrCat(">= ", *threshold.min)
                        : absl::StrCat("<= ", *threshold.max);
 }
-
-}  // namespace
 
 double MetricOf(absl::string_view metric, const CallStats& stats,
                 double phase_seconds) {
@@ -172,10 +177,10 @@ std::string ToJson(const Scenario& scenario, absl::string_view target,
     const CallStats all = Sum(phase);
     to["all"] = ToJson(all, phase.seconds, true);
     to["client_lag_p99_ms"] = Millis(phase.lag.At(0.99));
-    const double answered = CpuShares(all);
-    to["client_cpu_us_per_call"] = 1e6 * phase.client_cpu_seconds / answered;
+    to["client_cpu_us_per_call"] = MicrosPerCall(phase.client_cpu_seconds, all);
     if (phase.server_cpu_seconds) {
-      to["server_cpu_us_per_call"] = 1e6 * *phase.server_cpu_seconds / answered;
+      to["server_cpu_us_per_call"] =
+          MicrosPerCall(*phase.server_cpu_seconds, all);
       to["server_cores"] = *phase.server_cpu_seconds / phase.seconds;
       to["server_resident_bytes"] = *phase.server_resident_bytes;
     }
@@ -255,13 +260,12 @@ std::string ToText(const Scenario& scenario, absl::string_view target,
                       " without answer at the end, ", all.not_started,
                       " not started: too many open\n");
     }
-    const double answered = CpuShares(all);
     absl::StrAppendFormat(&text, "               client %.1f us CPU a call",
-                          1e6 * phase.client_cpu_seconds / answered);
+                          MicrosPerCall(phase.client_cpu_seconds, all));
     if (phase.server_cpu_seconds) {
       absl::StrAppendFormat(
           &text, ", server %.1f us CPU a call, %.1f MB resident",
-          1e6 * *phase.server_cpu_seconds / answered,
+          MicrosPerCall(*phase.server_cpu_seconds, all),
           1e-6 * static_cast<double>(*phase.server_resident_bytes));
     }
     absl::StrAppendFormat(&text, "; calls started %.3f ms late at p99\n",

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a load test has to say: JSON for programs, text for a terminal, one HTML
-// file with plots, and whether the thresholds held.
+// What a load test has to say: JSON for programs, text for a terminal, a page
+// with plots, and whether the thresholds held.
 #ifndef ALLOT_TESTS_LOAD_LOAD_REPORT_H_
 #define ALLOT_TESTS_LOAD_LOAD_REPORT_H_
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "lib/page/page.h"
 #include "tests/load/load_runner.h"
 #include "tests/load/scenario.h"
 
@@ -34,8 +36,22 @@ std::string ToJson(const Scenario& scenario, absl::string_view target,
 std::string ToText(const Scenario& scenario, absl::string_view target,
                    const LoadResult& result,
                    const std::vector<Verdict>& verdicts);
-// Self-contained: no script, style or font from elsewhere. `json` is ToJson's.
-std::string ToHtml(const Scenario& scenario, absl::string_view json);
+// Tables and plots over percentiles and time.
+Page ToPage(const Scenario& scenario, absl::string_view target,
+            const LoadResult& result, const std::vector<Verdict>& verdicts);
+
+// ---- what these share ----
+
+// Over all calls of a phase.
+CallStats Sum(const PhaseResult& phase);
+// (quantile, milliseconds) from the fastest answer to the slowest; empty if
+// there was none.
+std::vector<std::pair<double, double>> LatencyCurve(const CallStats& stats);
+// CPU time of a call that was served: refusing is work, too, and shared by
+// these.
+double MicrosPerCall(double cpu_seconds, const CallStats& stats);
+// What a threshold asks for: "<= 5".
+std::string Bound(const Verdict& verdict);
 
 }  // namespace allot
 

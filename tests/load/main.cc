@@ -101,7 +101,9 @@ absl::StatusOr<bool> Run(const Arguments& arguments) {
     ALLOT_RETURN_IF_ERROR(Write(arguments.json_file, json));
   }
   if (!arguments.html_file.empty()) {
-    ALLOT_RETURN_IF_ERROR(Write(arguments.html_file, ToHtml(scenario, json)));
+    ALLOT_RETURN_IF_ERROR(
+        Write(arguments.html_file,
+              ToHtml(ToPage(scenario, target, result, verdicts))));
   }
   for (const Verdict& verdict : verdicts) {
     if (!verdict.ok) return false;

@@ -9,6 +9,7 @@
 namespace allot {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -48,7 +49,7 @@ TEST(Page, ShowsMarkupAsText) {
 
 TEST(Page, LinesCarryTheirPointsAndBands) {
   LineChart chart{.heading = "Curve",
-                  .x = {.title = "answers", .logarithmic = true},
+                  .x = {.title = "answers", .scale = AxisScale::kLogarithmic},
                   .y = {.title = "accuracy", .least = 0, .most = 1}};
   chart.series.push_back({.name = "one",
                           .x = {1, 2},
@@ -58,10 +59,28 @@ TEST(Page, LinesCarryTheirPointsAndBands) {
   EXPECT_EQ(
       DataOf(PageOf(chart)),
       R"({"title":"A title","summary":"A summary","elements":[{"kind":"lines",)"
-      R"("heading":"Curve","note":"","x":{"title":"answers","log":true},)"
-      R"("y":{"title":"accuracy","log":false,"least":0.0,"most":1.0},)"
+      R"("heading":"Curve","note":"","x":{"title":"answers","scale":"logarithmic"},)"
+      R"("y":{"title":"accuracy","scale":"linear","least":0.0,"most":1.0},)"
       R"("series":[{"name":"one","x":[1.0,2.0],"y":[0.5,null],"line":true,)"
-      R"("points":true,"dashed":false,"low":[0.25,0.75],"high":[0.5,1.0]}]}]})");
+      R"("points":true,"reference":false,"low":[0.25,0.75],"high":[0.5,1.0]}]}]})");
+}
+
+TEST(Page, AnAxisOfSharesMayShowTheTail) {
+  const LineChart chart{
+      .x = {.title = "percentile", .scale = AxisScale::kTail}};
+  EXPECT_THAT(DataOf(PageOf(chart)),
+              HasSubstr(R"("x":{"title":"percentile","scale":"tail"})"));
+}
+
+TEST(Page, TheDiagonalIsAsLongAsWhatItIsComparedWith) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Series line = Diagonal("equal", {{.x = {0.5, 0.75}, .y = {0.25, nan}},
+                                         {.x = {0.5}, .y = {0.875}}});
+  EXPECT_EQ(line.name, "equal");
+  EXPECT_THAT(line.x, ElementsAre(0.25, 0.875));
+  EXPECT_EQ(line.y, line.x);
+  EXPECT_TRUE(line.reference);
+  EXPECT_THAT(Diagonal("of nothing", {}).x, ElementsAre(0, 1));
 }
 
 TEST(Page, BarsMayFloat) {

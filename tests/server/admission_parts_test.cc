@@ -1,87 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What admission is made of: the limit, what it foretells from, quotas, and
-// what it sees of a request.
-#include <cmath>
+// What admission foretells from, and what it sees of a request.
 #include <memory>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "allot/v1/allocation.pb.h"
 #include "allot/v1/labeler.pb.h"
 #include "allot/v1/pool.pb.h"
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/concurrency_limit.h"
 #include "server/decode.h"
 #include "server/peek.h"
-#include "server/quotas.h"
 #include "server/service_times.h"
 
 namespace allot {
 namespace {
-
-using ::testing::HasSubstr;
-
-constexpr int64_t kMilli = 1'000'000;
-
-// Lets `limit` settle on a server with `workers` that is always full: each call
-// waits for all that are in flight with it.
-int Settle(ConcurrencyLimit& limit, int workers, int64_t service_nanos) {
-  int64_t now = 0;
-  for (int i = 0; i < 20'000; ++i) {
-    const int in_flight = limit.limit();
-    now += service_nanos / workers;
-    limit.Observe(now, service_nanos * in_flight / workers, service_nanos,
-                  in_flight);
-  }
-  return limit.limit();
-}
-
-TEST(ConcurrencyLimit, SettlesWhereCallsTakeWhatTheyMay) {
-  // 4 x 10 ms of work + 10 ms: 50 ms, which is 10 calls on 2 workers.
-  ConcurrencyLimit limit(
-      {.least = 4, .most = 258, .target_nanos = 10 * kMilli});
-  const int settled = Settle(limit, 2, 10 * kMilli);
-  EXPECT_GE(settled, 8);
-  EXPECT_LE(settled, 16) << "growth keeps it a little above";
-}
-
-TEST(ConcurrencyLimit, ShortCallsMayWaitTheTarget) {
-  // 20 us calls: 64 in flight take 0.64 ms, which disturbs nobody.
-  ConcurrencyLimit limit(
-      {.least = 4, .most = 258, .target_nanos = 10 * kMilli});
-  EXPECT_EQ(Settle(limit, 2, kMilli / 50), 258);
-}
-
-TEST(ConcurrencyLimit, ComesBackWhenTheLoadIsOver) {
-  ConcurrencyLimit limit(
-      {.least = 4, .most = 100, .target_nanos = 10 * kMilli});
-  Settle(limit, 2, 100 * kMilli);
-  const int during = limit.limit();
-  EXPECT_LT(during, 20);
-  int64_t now = int64_t{1} << 50;
-  for (int i = 0; i < 20'000; ++i) {
-    limit.Observe(now += kMilli, 2 * kMilli, kMilli, limit.limit());
-  }
-  EXPECT_EQ(limit.limit(), 100);
-}
-
-TEST(ConcurrencyLimit, DoesNotGrowOnRoomThatNobodyUses) {
-  ConcurrencyLimit limit(
-      {.least = 4, .most = 100, .target_nanos = 10 * kMilli});
-  Settle(limit, 2, 100 * kMilli);
-  const int during = limit.limit();
-  int64_t now = int64_t{1} << 50;
-  for (int i = 0; i < 1000; ++i) {
-    limit.Observe(now += kMilli, 2 * kMilli, kMilli, 1);
-  }
-  EXPECT_EQ(limit.limit(), during);
-}
-
-TEST(ConcurrencyLimit, IsOffWithoutATarget) {
-  ConcurrencyLimit limit({.least = 4, .most = 100, .target_nanos = 0});
-  EXPECT_EQ(Settle(limit, 2, 100 * kMilli), 100);
-}
 
 TEST(ServiceTimes, KnowsCallsOfAKindApart) {
   auto times = std::make_unique<ServiceTimes>();
@@ -107,78 +38,6 @@ TEST(ServiceTimes, TheLeastFallsAtOnceAndRisesSlowly) {
   EXPECT_LT(times->Of(1).least_nanos, 120);
   for (int i = 0; i < 1000; ++i) times->Record(1, 1000, 1000);
   EXPECT_NEAR(static_cast<double>(times->Of(1).least_nanos), 1000, 10);
-}
-
-QuotaRule Rule(const std::string& pool, double rate, double burst,
-               int in_flight) {
-  QuotaRule rule;
-  rule.pool = pool;
-  rule.calls_per_second = rate;
-  rule.burst = burst;
-  rule.in_flight = in_flight;
-  return rule;
-}
-
-TEST(Quotas, WithoutRulesEverybodyMay) {
-  Quotas quotas;
-  EXPECT_TRUE(quotas.Take(HashPool("a"), 0).granted);
-}
-
-TEST(Quotas, ABurstThenTheRate) {
-  Quotas quotas;
-  quotas.Set({Rule("a", 10, 3, 0)});
-  const uint64_t a = HashPool("a");
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(quotas.Take(a, 0).granted) << i;
-  const Quotas::Outcome refused = quotas.Take(a, 0);
-  EXPECT_FALSE(refused.granted);
-  EXPECT_EQ(refused.retry_nanos, 100 * kMilli) << "10 a second";
-  EXPECT_FALSE(quotas.Take(a, 99 * kMilli).granted);
-  EXPECT_TRUE(quotas.Take(a, 100 * kMilli).granted);
-  EXPECT_FALSE(quotas.Take(a, 101 * kMilli).granted);
-  EXPECT_TRUE(quotas.Take(HashPool("b"), 0).granted) << "no rule for b";
-}
-
-TEST(Quotas, InFlightComesBackWhenCallsEnd) {
-  Quotas quotas;
-  quotas.Set({Rule("a", 0, 1, 2)});
-  const uint64_t a = HashPool("a");
-  const Quotas::Outcome first = quotas.Take(a, 0);
-  EXPECT_TRUE(quotas.Take(a, 0).granted);
-  EXPECT_FALSE(quotas.Take(a, 0).granted);
-  Quotas::Give(first.account);
-  EXPECT_TRUE(quotas.Take(a, 0).granted);
-  quotas.Set({Rule("a", 0, 1, 3)});
-  EXPECT_TRUE(quotas.Take(a, 0).granted) << "2 in flight are counted still";
-  EXPECT_FALSE(quotas.Take(a, 0).granted);
-}
-
-TEST(Quotas, AStarIsForEachOfTheOthers) {
-  Quotas quotas;
-  quotas.Set({Rule("*", 0, 1, 1), Rule("a", 0, 1, 2)});
-  EXPECT_TRUE(quotas.Take(HashPool("b"), 0).granted);
-  EXPECT_FALSE(quotas.Take(HashPool("b"), 0).granted);
-  EXPECT_TRUE(quotas.Take(HashPool("c"), 0).granted) << "c has its own";
-  EXPECT_TRUE(quotas.Take(HashPool("a"), 0).granted);
-  EXPECT_TRUE(quotas.Take(HashPool("a"), 0).granted);
-}
-
-TEST(Quotas, MistakesAreShownWithTheirLine) {
-  const auto error = [](const std::string& text) {
-    const auto json = ParseJson("f.json", text);
-    EXPECT_TRUE(json.ok()) << json.status();
-    return std::string(ParseQuotas("f.json", *json).status().message());
-  };
-  EXPECT_EQ(error("[{\"pool\": \"a\",\n\"in_flight\": 0}]"),
-            "f.json:2: in_flight: must be a whole number in [1, 1000000], got "
-            "0");
-  EXPECT_THAT(error("[\n{\"in_flight\": 1}]"), HasSubstr("f.json:2: pool:"));
-  EXPECT_THAT(error("[{\"pool\": \"a\"}]"), HasSubstr("a quota needs"));
-  EXPECT_THAT(error("[{\"pool\": \"a\", \"in_flight\": 1},\n"
-                    "{\"pool\": \"a\", \"in_flight\": 1}]"),
-              HasSubstr("f.json:2: pool: \"a\" has a quota already"));
-  EXPECT_THAT(
-      error("[{\"pool\": \"a\",\n\n\"inflight\": 1, \"in_flight\": 1}]"),
-      HasSubstr("f.json:3: unknown member \"inflight\""));
 }
 
 template <typename Request>

@@ -173,12 +173,12 @@ TEST(Admission, WhatCannotBeInTimeIsRefusedAtOnce) {
   RunningServer running(OneWorker());
   running.AddPool();
   AddVariedLabelers(running, 400, 1000);
-  // It learns what such calls take...
-  double usual = 0;
-  for (int i = 0; i < 3; ++i) {
+  // It learns what such calls take, whatever else the machine is busy with...
+  double usual = 60;
+  for (int i = 0; i < 5; ++i) {
     const Reply reply = Allocate(running, Tasks(200));
     ASSERT_TRUE(reply.status.ok()) << reply.status.error_message();
-    usual = reply.seconds;
+    usual = std::min(usual, reply.seconds);
   }
   Occupied occupied(running);
   std::vector<std::thread> waiting;

@@ -183,30 +183,5 @@ TEST(MicroBatch, StoppingAnswersThoseWhoWait) {
   client.join();
 }
 
-TEST(PartOf, AddsUpToTheWhole) {
-  Plan joint;
-  joint.objective = 5;
-  joint.upper_bound = 5.5;
-  for (const auto& [task, utility] : {std::pair{0, 1.0}, {1, 2.0}, {1, 2.0}}) {
-    PlannedPair& pair = joint.pairs.emplace_back();
-    pair.task = task;
-    pair.utility = utility;
-    pair.cost = 1;
-  }
-  joint.unfilled.push_back({0, 2, UnfilledReason::kCapacity});
-  const Plan first = PartOf(joint, 0);
-  const Plan second = PartOf(joint, 1);
-  EXPECT_EQ(first.pairs.size(), 1u);
-  EXPECT_EQ(first.slots, 3);
-  EXPECT_EQ(first.filled, 1);
-  ASSERT_EQ(first.unfilled.size(), 1u);
-  EXPECT_EQ(second.pairs.size(), 2u);
-  EXPECT_EQ(second.pairs[1].task, 0);
-  EXPECT_TRUE(second.unfilled.empty());
-  EXPECT_DOUBLE_EQ(first.objective + second.objective, joint.objective);
-  EXPECT_DOUBLE_EQ(first.cost + second.cost, 3);
-  EXPECT_DOUBLE_EQ(first.upper_bound, 1.5) << "as much is open as in the whole";
-}
-
 }  // namespace
 }  // namespace allot

@@ -2,6 +2,7 @@
 #include "server/worker_pool.h"
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -9,53 +10,12 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/server/test_jobs.h"
 
 namespace allot {
 namespace {
 
 const SystemClock kClock;
-
-// Holds a worker until it is let go.
-class Gate {
- public:
-  void Wait() { opened_.get_future().wait(); }
-  void Open() { opened_.set_value(); }
-
- private:
-  std::promise<void> opened_;
-};
-
-struct Work final : Job {
-  Work() = default;
-  explicit Work(std::function<void()> what, Priority how = {},
-                uint64_t pool = 0)
-      : run(std::move(what)) {
-    priority = how;
-    pool_hash = pool;
-  }
-  void Run() override { run(); }
-  void Evicted() override { evicted = true; }
-
-  std::function<void()> run = [] {};
-  bool evicted = false;
-};
-
-// Keeps a worker busy until it goes out of scope or is opened.
-struct BusyWorker {
-  explicit BusyWorker(WorkerPool& pool, Priority priority = {})
-      : work(
-            [this] {
-              started.set_value();
-              gate.Wait();
-            },
-            priority) {
-    EXPECT_EQ(pool.Submit(&work), Submitted::kAccepted);
-    started.get_future().wait();
-  }
-  std::promise<void> started;
-  Gate gate;
-  Work work;
-};
 
 TEST(WorkerPool, RunsEveryJobItAcceptedOnce) {
   std::atomic<int> runs{0};
@@ -202,6 +162,92 @@ TEST(WorkerPool, WhatCannotBeDoneInTimeIsRefusedAtOnce) {
   in_time.finish_by_nanos = clock.MonotonicNanos() + 13'000'000;
   EXPECT_EQ(pool.Submit(&in_time), Submitted::kAccepted);
   busy.gate.Open();
+  pool.Drain();
+}
+
+// Whether a job that takes no time at all can be done within `nanos`.
+bool InTime(WorkerPool& pool, const Clock& clock, int64_t nanos,
+            Priority priority = {}) {
+  Work job([] {}, priority);
+  job.finish_by_nanos = clock.MonotonicNanos() + nanos;
+  const Submitted outcome = pool.Submit(&job);
+  // One that was taken in has not begun, or is over at once.
+  if (outcome == Submitted::kAccepted) pool.Remove(&job);
+  return outcome == Submitted::kAccepted;
+}
+
+TEST(WorkerPool, WhatRunsHasToEndFirst) {
+  ManualClock clock;
+  for (const bool express : {false, true}) {
+    WorkerPool pool(&clock, {.workers = 2, .queue = 10, .express = express});
+    BusyWorker longer(pool, {}, 30'000'000), shorter(pool, {}, 10'000'000);
+    EXPECT_FALSE(InTime(pool, clock, 9'000'000)) << "both run for longer";
+    EXPECT_TRUE(InTime(pool, clock, 11'000'000));
+    // Two workers share what waits: 5 ms each.
+    Work waits;
+    waits.expected_nanos = 10'000'000;
+    ASSERT_EQ(pool.Submit(&waits), Submitted::kAccepted);
+    EXPECT_FALSE(InTime(pool, clock, 14'000'000));
+    EXPECT_TRUE(InTime(pool, clock, 16'000'000));
+    longer.gate.Open();
+    shorter.gate.Open();
+    pool.Drain();
+  }
+}
+
+TEST(WorkerPool, AnExpressThreadIsThereForTheUrgentAtOnce) {
+  ManualClock clock;
+  WorkerPool pool(&clock, {.workers = 1, .queue = 10, .express = true});
+  BusyWorker batch(pool, Priority::kBatch, 50'000'000);
+  EXPECT_FALSE(InTime(pool, clock, 1'000'000, Priority::kBatch));
+  std::promise<void> served;
+  Work urgent([&] { served.set_value(); });
+  urgent.finish_by_nanos = clock.MonotonicNanos() + 1'000'000;
+  // The thread may have to start first.
+  Submitted outcome = pool.Submit(&urgent);
+  for (int i = 0; i < 2000 && outcome == Submitted::kTooLate; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    outcome = pool.Submit(&urgent);
+  }
+  EXPECT_EQ(outcome, Submitted::kAccepted);
+  if (outcome == Submitted::kAccepted) served.get_future().wait();
+  batch.gate.Open();
+  pool.Drain();
+}
+
+TEST(WorkerPool, TheLimitNeverLeavesAWorkerIdle) {
+  WorkerPool pool(&kClock, {.workers = 2, .queue = 10});
+  pool.SetLimit(1);
+  BusyWorker first(pool), second(pool, Priority::kBackfill);
+  Work third;
+  EXPECT_EQ(pool.Submit(&third), Submitted::kOverLimit);
+  first.gate.Open();
+  second.gate.Open();
+  pool.Drain();
+}
+
+TEST(WorkerPool, TheUrgentGoOnWhenABatchHasItsTurn) {
+  // A class is passed over so often and no more: then the batch runs while
+  // urgent jobs wait, and the express thread takes them.
+  WorkerPool pool(&kClock, {.workers = 1, .queue = 100, .express = true});
+  BusyWorker first(pool);
+  Gate gate;
+  Work batch([&] { gate.Wait(); }, Priority::kBatch);
+  ASSERT_EQ(pool.Submit(&batch), Submitted::kAccepted);
+  std::vector<std::unique_ptr<Work>> urgent;
+  std::atomic<int> served{0};
+  std::promise<void> all;
+  for (int i = 0; i < 2 * JobQueue::kTurns; ++i) {
+    urgent.push_back(std::make_unique<Work>([&] {
+      if (++served == 2 * JobQueue::kTurns) all.set_value();
+    }));
+    ASSERT_EQ(pool.Submit(urgent.back().get()), Submitted::kAccepted);
+  }
+  first.gate.Open();
+  EXPECT_EQ(all.get_future().wait_for(std::chrono::seconds(20)),
+            std::future_status::ready)
+      << served;
+  gate.Open();
   pool.Drain();
 }
 
