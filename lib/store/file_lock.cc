@@ -33,7 +33,7 @@ absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path) {
         absl::string_view(holder, size > 0 ? static_cast<size_t>(size) : 0));
     return absl::UnavailableError(
         absl::StrCat(path, " is locked", text.empty() ? "" : " by process ",
-                     text, ": one store serves one process at a time"));
+                     text, ": it serves one process at a time"));
   }
   // Only for the message above: the lock holds without it.
   const std::string self = absl::StrCat(getpid(), "\n");

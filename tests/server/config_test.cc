@@ -114,6 +114,14 @@ TEST_F(ConfigTest, TheLineAtFaultIsNamed) {
               HasSubstr("allot.json:2: listen: 0.0.0.0:1 can be reached"));
   EXPECT_THAT(error("{\n\n\"tls_key\": \"k\"}"),
               HasSubstr("allot.json:3: tls_key: k: needs"));
+  EXPECT_THAT(error("{\n\"allocation_log_sample\": 0}"),
+              HasSubstr("allot.json:2: allocation_log_sample: must be in"));
+  EXPECT_THAT(error("{\n\"allocation_log_files\": 0}"),
+              HasSubstr("allot.json:2: allocation_log_files: must be in"));
+  EXPECT_THAT(error("{\n\"allocation_log_file_bytes\": 1000}"),
+              HasSubstr("allot.json:2: allocation_log_file_bytes: must be in"));
+  EXPECT_THAT(error("{\n\"allocation_log\": \"/no/such/folder\"}"),
+              HasSubstr("allot.json:2: allocation_log: "));
   EXPECT_THAT(error("{\n\"quotas\": 3}"), HasSubstr("allot.json:2: quotas"));
   EXPECT_THAT(error("{\n\"workers\": [3]}"),
               HasSubstr("allot.json:2: workers"));
