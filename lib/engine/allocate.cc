@@ -164,15 +164,16 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
     }
     task.wanted = std::max(task.wanted, 0);
     task.model = ModelOf(*batch.view, *task.task);
-    if (task.model != nullptr) {
-      task.posterior = evidence.Expect(*task.model, *task.task, answers);
-    } else if (!answers.empty()) {
+    if (!answers.empty()) {
       ALLOT_ASSIGN_OR_RETURN(const TaskPosterior posterior,
                              evidence.Score(*task.task, answers));
       task.posterior.assign(posterior.probability.begin(),
                             posterior.probability.end());
-    } else {
-      task.posterior.assign(task.task->prior.begin(), task.task->prior.end());
+    } else if (!task.task->prior.empty() || task.model != nullptr) {
+      const std::vector<double>& prior = task.task->prior.empty()
+                                             ? task.model->model.class_prior
+                                             : task.task->prior;
+      task.posterior.assign(prior.begin(), prior.end());
     }
     task.difficulty_variance =
         DifficultyVariance(*task.task, batch.view->pool->learning);

@@ -41,20 +41,12 @@ inline constexpr int32_t kMostChannelClasses = 16;
 // Of an answer of somebody who has given none yet.
 inline constexpr double kStrangerAccuracy = 0.7;
 
-struct ChannelAnswer {
-  int32_t channel = 0;
-  int32_t label = 0;
-  double weight = 1;  // below 1 among copies, see group_weights.h
-};
-
 // Immutable once built.
 class AnswerChannels {
  public:
   AnswerChannels() = default;
-  // `rows` [channels x K x K], rows = truth, each summing to 1; no entry of a
-  // channel that Posterior() is asked about is 0. `class_prior` [K], positive,
-  // sums to 1.
-  AnswerChannels(std::vector<float> class_prior, std::vector<float> rows);
+  // `rows` [channels x K x K], rows = truth, each summing to 1.
+  AnswerChannels(int32_t num_classes, std::vector<float> rows);
 
   int32_t num_classes() const { return num_classes_; }
   int32_t size() const { return static_cast<int32_t>(bound_.size()); }
@@ -69,9 +61,8 @@ class AnswerChannels {
   std::span<const float> rows(int32_t channel) const {
     return {&rows_[static_cast<size_t>(channel) * cells_], cells_};
   }
-  // The whole table and the prior, for saving.
+  // The whole table, for saving.
   const std::vector<float>& table() const { return rows_; }
-  const std::vector<float>& class_prior() const { return class_prior_; }
 
   // At least bits() under any posterior.
   float bound(int32_t channel) const { return bound_[channel]; }
@@ -79,20 +70,12 @@ class AnswerChannels {
   // What an answer is expected to tell. `posterior` [K], sums to 1. >= 0.
   double Bits(int32_t channel, std::span<const float> posterior) const;
 
-  // What is known of a task by its answers, [K]: P(class) prod_a P(l_a | class)
-  // tempered as in judging (tempering.h), so that the bits still to be had are
-  // not understated. `prior` [K], positive on any scale, is the task's own and
-  // not tempered; empty: class_prior().
-  std::vector<float> Posterior(std::span<const double> prior,
-                               std::span<const ChannelAnswer> answers) const;
-
  private:
   int32_t num_classes_ = 0;
   size_t cells_ = 0;
-  std::vector<float> class_prior_;  // [K]
-  std::vector<float> rows_;         // [channels x K x K]
-  std::vector<float> entropy_;      // [channels x K] of each row, bits
-  std::vector<float> bound_;        // [channels]
+  std::vector<float> rows_;     // [channels x K x K]
+  std::vector<float> entropy_;  // [channels x K] of each row, bits
+  std::vector<float> bound_;    // [channels]
 };
 
 }  // namespace allot

@@ -104,12 +104,6 @@ absl::StatusOr<AnswerChannels> FitChannels(const LabelModelInput& input,
                     {.max_iterations = 50, .threads = input.threads}));
   // Certain of nothing.
   constexpr float kLeast = 1e-6F;
-  std::vector<float> prior(k);
-  for (size_t c = 0; c < k; ++c) {
-    prior[c] = std::max(
-        kLeast,
-        static_cast<float>(fit.class_prior[static_cast<Eigen::Index>(c)]));
-  }
   std::vector<float> rows;
   rows.reserve(fit.confusion.size() + k * k);
   for (const auto p : fit.confusion) {
@@ -122,7 +116,7 @@ absl::StatusOr<AnswerChannels> FitChannels(const LabelModelInput& input,
                  : (1 - kStrangerAccuracy) / static_cast<double>(k - 1)));
     }
   }
-  return AnswerChannels(std::move(prior), std::move(rows));
+  return AnswerChannels(model.num_classes, std::move(rows));
 }
 
 class ModelFitter {

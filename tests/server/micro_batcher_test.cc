@@ -42,9 +42,11 @@ class MicroBatcherTest : public EngineTest {
     core_.metrics = &metrics_;
     batcher_ = std::make_unique<MicroBatcher>(
         &core_, kWindow,
-        [this](const std::string&, size_t tasks, const Plan& plan) {
+        [this](const AllocateCall&,
+               const std::vector<MicroBatcher::Member*>& members,
+               const Plan& plan) {
           MutexLock lock(mutex_);
-          planned_.push_back(tasks);
+          planned_.push_back(members.size());
           for (const UnfilledTask& unfilled : plan.unfilled) {
             reasons_.push_back(unfilled.reason);
           }
