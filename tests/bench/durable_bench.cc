@@ -277,8 +277,9 @@ void BenchLeases(bool json, const Backend& backend, Engine& engine) {
           tasks > 100 ? 5 : kRounds, calls, [&] { return timed(true); },
           [&] { return timed(false); });
       for (Line* line : {&sides.by_time, &sides.by_cpu}) {
-        line->name = absl::StrCat(backend.name, " allocate ", tasks, " x 3, ",
-                                  callers, " callers");
+        line->name =
+            absl::StrCat(backend.name, " allocate ", tasks, " x 3, ", callers,
+                         callers == 1 ? " caller" : " callers");
       }
       sides.by_time.metric = "leased calls/s against lease-less";
       sides.by_cpu.metric = "the same by CPU time";
