@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cli/client.h"
+#include "lib/store/store.h"
 
 namespace allot {
 
@@ -37,6 +39,7 @@ void AddAggregateCommand(CLI::App& app, Invocation& invocation);
 void AddReportCommand(CLI::App& app, Invocation& invocation);
 void AddMatchCommand(CLI::App& app, Invocation& invocation);
 void AddDemoDataCommand(CLI::App& app, Invocation& invocation);
+void AddReplayCommand(CLI::App& app, Invocation& invocation);
 // simulate, replay-data.
 void AddStudyCommands(CLI::App& app, Invocation& invocation);
 
@@ -44,6 +47,16 @@ void AddStudyCommands(CLI::App& app, Invocation& invocation);
 
 // Declares the required option --pool.
 CLI::Option* AddPoolOption(CLI::App& command, std::string& pool_id);
+
+// Declares the required option --store.
+void AddStoreOption(CLI::App& command, std::string& address);
+
+// A store for reading: an SQLite file may be in use.
+absl::StatusOr<std::unique_ptr<Store>> OpenForReading(
+    absl::string_view address);
+
+// A store that refuses is no server that went away.
+absl::Status AsStoreError(const absl::Status& status);
 
 // The pool's configuration. Errors: kNotFound if there is none of that id.
 absl::StatusOr<v1::Pool> FetchPool(Client& client, const std::string& pool_id);

@@ -18,8 +18,8 @@ Exit status:
   2  usage, or a file or request that is not valid
   3  no server there, or it went away
   4  no such pool, labeler, task or store
-  5  aggregate, calibrate, match, replay-data, report: the contents of a data
-     file are not valid; stores: the contents are damaged
+  5  aggregate, calibrate, match, replay, replay-data, report: the contents of a
+     data file are not valid; stores: the contents are damaged
 
 `allot COMMAND --help` tells more about a command.)";
 
@@ -74,6 +74,7 @@ int Main(int argc, char** argv) {
   AddReportCommand(app, invocation);
   AddMatchCommand(app, invocation);
   AddDemoDataCommand(app, invocation);
+  AddReplayCommand(app, invocation);
   AddStudyCommands(app, invocation);
   app.add_subcommand("version", "Print the version")->callback([&invocation] {
     invocation.run = [] {

@@ -38,16 +38,6 @@ struct StoreOptions {
   std::vector<std::string> pools;
 };
 
-// For reading: an SQLite file may be in use.
-absl::StatusOr<std::unique_ptr<Store>> OpenForReading(
-    absl::string_view address) {
-  absl::string_view path = address;
-  if (absl::ConsumePrefix(&path, "sqlite:")) {
-    return OpenSqliteReadOnly(std::string(path));
-  }
-  return OpenStore(address);
-}
-
 absl::Status BackUp(const StoreOptions& options) {
   absl::string_view from = options.store, to = options.to;
   absl::ConsumePrefix(&from, "sqlite:");
@@ -196,27 +186,34 @@ absl::Status ShowSkills(const Invocation& invocation,
   return absl::OkStatus();
 }
 
-// A store that refuses is no server that went away.
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenForReading(
+    absl::string_view address) {
+  absl::string_view path = address;
+  if (absl::ConsumePrefix(&path, "sqlite:")) {
+    return OpenSqliteReadOnly(std::string(path));
+  }
+  return OpenStore(address);
+}
+
 absl::Status AsStoreError(const absl::Status& status) {
   return absl::IsUnavailable(status) ? absl::UnknownError(status.message())
                                      : status;
 }
 
-void AddStoreOption(CLI::App& command, StoreOptions& options) {
+void AddStoreOption(CLI::App& command, std::string& address) {
   command
-      .add_option("--store", options.store,
-                  "The store's address, as allotd takes it")
+      .add_option("--store", address, "The store's address, as allotd takes it")
       ->required()
       ->type_name("ADDRESS");
 }
-
-}  // namespace
 
 void AddPoolFileCommands(CLI::App& pool, Invocation& invocation) {
   auto options = std::make_shared<StoreOptions>();
   const auto bind = [&](CLI::App* command, auto function) {
     AddPoolOption(*command, options->pool_id);
-    AddStoreOption(*command, *options);
+    AddStoreOption(*command, options->store);
     command->callback([&invocation, options, function] {
       invocation.run = [options, function] {
         return AsStoreError(function(*options));
@@ -270,7 +267,7 @@ void AddStoreCommands(CLI::App& app, Invocation& invocation) {
   CLI::App* skills = app.add_subcommand(
       "skills", "What was believed of the labelers at a moment of the past");
   AddPoolOption(*skills, options->pool_id);
-  AddStoreOption(*skills, *options);
+  AddStoreOption(*skills, options->store);
   skills
       ->add_option("--at", options->at,
                    "The moment: 2026-05-01T12:30:00Z. Default: now")

@@ -40,6 +40,32 @@ void SetDuration(int64_t nanos, google::protobuf::Duration* to) {
   to->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
 }
 
+// Leaves the plan to the allocation log, if there is one that wants it.
+void LogPlan(const ServerCore& core, const v1::AllocateRequest& request,
+             const v1::AllocateResponse& response, const PlanBasis& basis) {
+  if (core.allocation_log == nullptr || !core.allocation_log->Wants(request)) {
+    return;
+  }
+  core.allocation_log->Add(request, response, basis, 1);
+}
+
+// The same for a plan of single-task calls that were joined.
+void LogPlan(const ServerCore& core, const AllocateCall& joint,
+             const std::vector<MicroBatcher::Member*>& members,
+             const Plan& plan) {
+  if (core.allocation_log == nullptr) return;
+  v1::AllocateRequest request = *members[0]->asked;
+  if (members.size() > 1) request.clear_request_id();
+  for (size_t i = 1; i < members.size(); ++i) {
+    *request.add_tasks() = members[i]->asked->tasks(0);
+  }
+  if (!core.allocation_log->Wants(request)) return;
+  v1::AllocateResponse response;
+  ToProto(plan, joint, &response);
+  core.allocation_log->Add(request, response, plan.basis,
+                           static_cast<int32_t>(members.size()));
+}
+
 // Hands a call of one task to the batcher; false if it is not for it.
 bool AllocateLater(const ServerCore& core, MicroBatcher& batcher,
                    const PlanReserve& reserve, CallContext& call,
@@ -64,6 +90,9 @@ bool AllocateLater(const ServerCore& core, MicroBatcher& batcher,
   MicroBatcher::Member member;
   member.call = *std::move(plan_call);
   member.call.cancelled = call.cancelled;
+  if (core.allocation_log != nullptr) {
+    member.asked = std::make_shared<const v1::AllocateRequest>(request);
+  }
   member.done = [own, done, waited = start - call.arrived_nanos](
                     const absl::StatusOr<Plan>& plan) {
     if (!plan.ok()) {
@@ -124,6 +153,7 @@ absl::Status Allocate(const ServerCore& core, const AllocatePhases& phases,
   core.metrics->Planned(*plan, phases);
   call.cuttable_nanos = plan->score_nanos + plan->solve_nanos;
   Note(core, plan_call.pool, plan_call.tasks.size(), *plan);
+  LogPlan(core, request, *response, plan->basis);
   if (plan_call.deadline_nanos) {
     reserve.Learn(*plan_call.deadline_nanos, core.clock->MonotonicNanos(),
                   plan_call.tasks.size());
@@ -224,9 +254,11 @@ AllocationService::AllocationService(const ServerCore& core,
   batcher_ = std::make_unique<MicroBatcher>(
       &core, batch_window,
       [&core, phases = core.metrics->AddAllocatePhases("Allocate")](
-          const std::string& pool, size_t tasks, const Plan& plan) {
+          const AllocateCall& call,
+          const std::vector<MicroBatcher::Member*>& members, const Plan& plan) {
         core.metrics->Planned(plan, phases);
-        Note(core, pool, tasks, plan);
+        Note(core, call.pool, call.tasks.size(), plan);
+        LogPlan(core, call, members, plan);
       });
   allocate_.set_later([this, &core](CallContext& call, const auto& request,
                                     const Method::Done& done) {

@@ -10,6 +10,7 @@
 #include "lib/engine/engine.h"
 #include "server/access.h"
 #include "server/admission.h"
+#include "server/allocation_log.h"
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/recent.h"
@@ -26,6 +27,7 @@ struct ServerCore {
   Access* access = nullptr;
   Metrics* metrics = nullptr;
   Logger* log = nullptr;
+  AllocationLog* allocation_log = nullptr;  // null: none is kept
   Recent<PlanNote>* plans = nullptr;
   Recent<CallNote>* slow_calls = nullptr;
   // Calls that take longer are logged, and shown on the status page.

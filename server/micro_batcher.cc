@@ -179,7 +179,7 @@ void MicroBatcher::Solve(std::vector<Member>& members) const {
     const absl::StatusOr<Plan> plan = core_.engine->Allocate(joint);
     if (plan.ok()) {
       core_.metrics->MicroBatched(static_cast<int64_t>(solved.size()));
-      planned_(joint.pool, joint.tasks.size(), *plan);
+      planned_(joint, solved, *plan);
       for (size_t i = 0; i < solved.size(); ++i) {
         solved[i]->done(PartOf(*plan, static_cast<int32_t>(i)));
       }
@@ -189,7 +189,7 @@ void MicroBatcher::Solve(std::vector<Member>& members) const {
   }
   for (Member* member : solved) {
     absl::StatusOr<Plan> plan = core_.engine->Allocate(member->call);
-    if (plan.ok()) planned_(member->call.pool, 1, *plan);
+    if (plan.ok()) planned_(member->call, {member}, *plan);
     member->done(std::move(plan));
   }
 }

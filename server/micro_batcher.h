@@ -23,6 +23,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "allot/v1/allocation.pb.h"
 #include "lib/base/mutex.h"
 #include "lib/engine/calls.h"
 #include "server/core.h"
@@ -39,14 +40,17 @@ class MicroBatcher {
 
   struct Member {
     AllocateCall call;  // of one task
+    // What it was made of, where that is logged; else null.
+    std::shared_ptr<const v1::AllocateRequest> asked;
     // Called once, from a worker.
     std::function<void(absl::StatusOr<Plan>)> done;
   };
 
-  using Planned =
-      std::function<void(const std::string& pool, size_t tasks, const Plan&)>;
+  using Planned = std::function<void(const AllocateCall& call,
+                                     const std::vector<Member*>& members,
+                                     const Plan& plan)>;
 
-  // `window` > 0. `core` must outlive it. `planned` hears of every joint plan.
+  // `window` > 0. `core` must outlive it. `planned` hears of every plan.
   MicroBatcher(const ServerCore* core, absl::Duration window, Planned planned);
   // Requires that no member waits any more.
   ~MicroBatcher();

@@ -70,6 +70,19 @@ ABSL_FLAG(absl::Duration, drain, allot::ServerOptions().drain,
           "How long calls may take to finish after SIGTERM, 0 to 1h.");
 ABSL_FLAG(absl::Duration, slow_call, allot::ServerOptions().slow_call,
           "Calls that take longer are logged as warnings, 0 or more.");
+ABSL_FLAG(std::string, allocation_log, "",
+          "Folder for a log of allocations, to be replayed with `allot "
+          "replay`; made if it is not there. Empty: none is kept.");
+ABSL_FLAG(double, allocation_log_sample,
+          allot::ServerOptions().allocation_log.sample,
+          "Share of the requests that are logged, above 0 up to 1: always the "
+          "same ones.");
+ABSL_FLAG(int64_t, allocation_log_file_bytes,
+          allot::ServerOptions().allocation_log.file_bytes,
+          "Size at which a new file is begun, 1048576 to 1073741824 bytes.");
+ABSL_FLAG(int, allocation_log_files,
+          allot::ServerOptions().allocation_log.files,
+          "Files kept, 1 to 10000; the oldest are deleted.");
 ABSL_FLAG(std::string, log_level, "info",
           "Least severity that is logged: debug, info, warning or error. At "
           "debug every call is logged.");
@@ -108,6 +121,11 @@ absl::StatusOr<ServerOptions> OptionsFromFlags() {
   options.lame_duck = absl::GetFlag(FLAGS_lame_duck);
   options.drain = absl::GetFlag(FLAGS_drain);
   options.slow_call = absl::GetFlag(FLAGS_slow_call);
+  options.allocation_log.folder = absl::GetFlag(FLAGS_allocation_log);
+  options.allocation_log.sample = absl::GetFlag(FLAGS_allocation_log_sample);
+  options.allocation_log.file_bytes =
+      absl::GetFlag(FLAGS_allocation_log_file_bytes);
+  options.allocation_log.files = absl::GetFlag(FLAGS_allocation_log_files);
   const auto severity = ParseSeverity(absl::GetFlag(FLAGS_log_level));
   for (const absl::Status& status :
        {CheckFlag(options.workers >= 0 && options.workers <= 1024, "workers",
@@ -143,6 +161,15 @@ absl::StatusOr<ServerOptions> OptionsFromFlags() {
                   "drain", "in [0, 1h]"),
         CheckFlag(options.slow_call >= absl::ZeroDuration(), "slow_call",
                   "0 or more"),
+        CheckFlag(options.allocation_log.sample > 0 &&
+                      options.allocation_log.sample <= 1,
+                  "allocation_log_sample", "in (0, 1]"),
+        CheckFlag(options.allocation_log.file_bytes >= 1 << 20 &&
+                      options.allocation_log.file_bytes <= 1 << 30,
+                  "allocation_log_file_bytes", "in [1048576, 1073741824]"),
+        CheckFlag(options.allocation_log.files >= 1 &&
+                      options.allocation_log.files <= 10'000,
+                  "allocation_log_files", "in [1, 10000]"),
         CheckFlag(severity.has_value(), "log_level",
                   "debug, info, warning or error")}) {
     if (!status.ok()) return status;
@@ -175,6 +202,14 @@ absl::Status CheckOptions(const ServerOptions& options) {
     ALLOT_RETURN_IF_ERROR(
         check("http_listen", options.http_listen, options.cleartext_http,
               "say --allow_cleartext=http if its pages may be read there"));
+  }
+  if (!options.allocation_log.folder.empty()) {
+    const absl::Status folder =
+        CheckAllocationLogFolder(options.allocation_log.folder);
+    if (!folder.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--allocation_log: ", folder.message()));
+    }
   }
   if (!options.tokens.empty()) {
     ALLOT_RETURN_IF_ERROR(TokenTable::Read(options.tokens).status());

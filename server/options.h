@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/allocation_log.h"
 #include "server/log.h"
 #include "server/quotas.h"
 #include "server/tls.h"
@@ -45,6 +46,7 @@ struct ServerOptions {
   absl::Duration lame_duck = absl::Seconds(1);
   absl::Duration drain = absl::Seconds(10);
   absl::Duration slow_call = absl::Seconds(1);
+  AllocationLogOptions allocation_log;  // no folder: none is kept
   Severity log_level = Severity::kInfo;
   std::vector<QuotaRule> quotas;  // of the file of settings alone
   std::vector<Setting> settings;  // where all of this is from

@@ -82,6 +82,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   ALLOT_RETURN_IF_ERROR(CheckOptions(options));
   std::unique_ptr<Server> server(new Server(options, clock, log));
   ALLOT_RETURN_IF_ERROR(server->ReadTokens(options.tokens));
+  ALLOT_RETURN_IF_ERROR(server->OpenAllocationLog());
   // The HTTP port first: a probe should see a server that is starting, not one
   // that is not there.
   ALLOT_RETURN_IF_ERROR(server->StartHttp());
@@ -152,6 +153,15 @@ absl::Status Server::StartHttp() {
   ALLOT_ASSIGN_OR_RETURN(const HostPort address,
                          ParseAddress(options_.http_listen));
   http_address_ = absl::StrCat(address.host, ":", http_->port());
+  return absl::OkStatus();
+}
+
+absl::Status Server::OpenAllocationLog() {
+  if (options_.allocation_log.folder.empty()) return absl::OkStatus();
+  ALLOT_ASSIGN_OR_RETURN(
+      allocation_log_,
+      AllocationLog::Open(options_.allocation_log, Version(), &clock_, &log_));
+  core_.allocation_log = allocation_log_.get();
   return absl::OkStatus();
 }
 
@@ -265,6 +275,8 @@ void Server::Stop() {
     visible_engine_ = nullptr;
   }
   http_.reset();
+  core_.allocation_log = nullptr;
+  allocation_log_.reset();
   grpc_.reset();
   acceptor_.reset();
   visible_listener_ = nullptr;

@@ -16,6 +16,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/engine/engine.h"
+#include "server/allocation_log.h"
 #include "server/allocation_service.h"
 #include "server/confidence_service.h"
 #include "server/core.h"
@@ -67,6 +68,7 @@ class Server {
   void AddLiveMetrics();
   absl::Status StartHttp();
   absl::Status OpenEngine();
+  absl::Status OpenAllocationLog();
   absl::Status StartGrpc();
   // Once a second: leases that ran out, checkpoints that are due, the store's
   // health.
@@ -83,6 +85,7 @@ class Server {
   void Follow();
 
   void AddReplicaMetrics();
+  void AddAllocationLogMetrics();
 
   // Empty when ready, else why not.
   std::string NotReadyBecause() const;
@@ -124,6 +127,9 @@ class Server {
   std::string tokens_path_ ABSL_GUARDED_BY(tokens_mutex_);
   // Size, inode and times of the file that was read last.
   std::string tokens_stamp_ ABSL_GUARDED_BY(tokens_mutex_);
+
+  // Outlives the HTTP port, whose pages read its counts. Null: none is kept.
+  std::unique_ptr<AllocationLog> allocation_log_;
 
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<Listener> listener_;

@@ -76,12 +76,37 @@ void Server::AddLiveMetrics() {
   gauge("allot_store_up", "1 while the store answers.",
         [this] { return store_up_ ? 1 : 0; });
   AddReplicaMetrics();
+  AddAllocationLogMetrics();
   counter("allot_log_lines_dropped_total",
           "Log lines left out by the rate limit.",
           [this] { return static_cast<double>(log_.dropped()); });
   metrics_.AddCollectable(std::make_shared<ProcessCollector>());
   metrics_.AddCollectable(
       std::make_shared<PoolCollector>([this] { return ListPools(); }));
+}
+
+void Server::AddAllocationLogMetrics() {
+  const auto add = [this](const char* name, const char* help,
+                          int64_t AllocationLog::Counts::*value) {
+    metrics_.AddLiveValue({name, help,
+                           [this, value] {
+                             return allocation_log_ == nullptr
+                                        ? 0.0
+                                        : static_cast<double>(
+                                              allocation_log_->counts().*value);
+                           },
+                           prometheus::MetricType::Counter});
+  };
+  using Counts = AllocationLog::Counts;
+  add("allot_allocation_log_records_total", "Allocations logged.",
+      &Counts::records);
+  add("allot_allocation_log_bytes_total", "Bytes of the allocation log.",
+      &Counts::bytes);
+  add("allot_allocation_log_dropped_total",
+      "Allocations left out of the log, for a full queue or a failed write.",
+      &Counts::dropped);
+  add("allot_allocation_log_errors_total",
+      "Failed writes of the allocation log.", &Counts::errors);
 }
 
 void Server::AddReplicaMetrics() {

@@ -91,16 +91,11 @@ void Recount(const std::vector<BatchTask>& tasks, Plan& plan) {
   plan.unfilled = std::move(unfilled);
 }
 
-// Plans by the fitted model of the task's labels, where there is one that knows
-// such tasks.
-void UseModel(const PoolModel& model, BatchTask& task) {
-  const SpaceModel* space =
-      model.Find(task.task->label_set, task.task->num_classes);
-  if (space == nullptr || !space->Describes(*task.task)) return;
-  task.model = space;
-  if (!task.posterior.empty()) return;
-  const std::vector<double>& prior = space->model.class_prior;
-  task.posterior.assign(prior.begin(), prior.end());
+// The fitted model of the task's labels, if there is one that knows such tasks.
+const SpaceModel* ModelOf(const PoolView& view, const Task& task) {
+  if (view.model == nullptr) return nullptr;
+  const SpaceModel* space = view.model->Find(task.label_set, task.num_classes);
+  return space != nullptr && space->Describes(task) ? space : nullptr;
 }
 
 }  // namespace
@@ -112,6 +107,7 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
   Batch batch;
   batch.view = entry.View();
   batch.loads = entry.state.shared_loads();
+  batch.sequence = entry.state.sequence();
   const Roster& roster = *batch.view->roster;
   if (!call.labelers.empty()) {
     batch.allowed.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
@@ -136,6 +132,7 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
       const std::optional<int32_t> row = roster.Find(id);
       if (row) task.barred.push_back(*row);
     }
+    std::span<const RecordedAnswer> answers;
     if (const TaskRecord* record = entry.state.FindTask(asked.id)) {
       Task& merged = batch.merged.emplace_back(asked);
       merged.loading = record->spec.loading;
@@ -155,12 +152,7 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
       }
       task.barred.insert(task.barred.end(), record->not_again.begin(),
                          record->not_again.end());
-      if (!record->answers.empty()) {
-        ALLOT_ASSIGN_OR_RETURN(const TaskPosterior posterior,
-                               evidence.Score(merged, record->answers));
-        task.posterior.assign(posterior.probability.begin(),
-                              posterior.probability.end());
-      }
+      answers = record->answers;
     }
     if (pending != nullptr) {
       const auto claimed = pending->of_task.find(asked.id);
@@ -170,11 +162,18 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
                            claimed->second.end());
       }
     }
-    if (task.posterior.empty() && !task.task->prior.empty()) {
+    task.wanted = std::max(task.wanted, 0);
+    task.model = ModelOf(*batch.view, *task.task);
+    if (task.model != nullptr) {
+      task.posterior = evidence.Expect(*task.model, *task.task, answers);
+    } else if (!answers.empty()) {
+      ALLOT_ASSIGN_OR_RETURN(const TaskPosterior posterior,
+                             evidence.Score(*task.task, answers));
+      task.posterior.assign(posterior.probability.begin(),
+                            posterior.probability.end());
+    } else {
       task.posterior.assign(task.task->prior.begin(), task.task->prior.end());
     }
-    task.wanted = std::max(task.wanted, 0);
-    if (batch.view->model != nullptr) UseModel(*batch.view->model, task);
     task.difficulty_variance =
         DifficultyVariance(*task.task, batch.view->pool->learning);
     std::ranges::sort(task.barred);
@@ -205,6 +204,11 @@ absl::StatusOr<Engine::Impl::PlannedBatch> Engine::Impl::PlanBatch(
   if (call.cancelled != nullptr && *call.cancelled) {
     return absl::CancelledError("nobody waits for the plan any more");
   }
+  PlanBasis& basis = planned.draft.plan.basis;
+  basis.sequence = planned.batch.sequence;
+  const std::shared_ptr<const PoolModel>& model = planned.batch.view->model;
+  basis.model_version = model == nullptr ? 0 : model->version;
+  basis.state_moved = SequenceOf(entry) != basis.sequence;
   return planned;
 }
 
@@ -255,6 +259,7 @@ absl::StatusOr<std::optional<Plan>> Engine::Impl::ClaimPlan(
   KeepClaimed(claims, plan);
   int64_t planned_nanos = 0;
   if (lost > 0) {
+    plan.basis.claims_lost = true;
     const int64_t replan = clock_.MonotonicNanos();
     ALLOT_RETURN_IF_ERROR(FillLost(entry, call,
                                    TasksThatLost(claims, planned.draft.rows),

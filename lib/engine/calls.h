@@ -159,6 +159,23 @@ struct PairExplanation {
   double margin = 0;
 };
 
+// What a plan was made of, for whoever makes it again (past_engine.h).
+struct PlanBasis {
+  int64_t sequence = 0;       // of the last event folded
+  int64_t model_version = 0;  // of the pool's fitted models; 0: none
+  // The solver kept an eye on the time, or on a caller who might leave: it then
+  // takes other steps, though it comes as far.
+  bool watched = false;
+  // Why the same call on the same state may end in another plan:
+  bool time_ran_out = false;
+  bool state_moved = false;  // by other calls, while it was planned
+  bool claims_lost = false;  // to other calls; what they left was planned again
+
+  bool repeatable() const {
+    return !(time_ran_out || state_moved || claims_lost);
+  }
+};
+
 struct Plan {
   std::vector<PlannedPair> pairs;  // by task, then by falling utility
   std::vector<UnfilledTask> unfilled;
@@ -176,6 +193,7 @@ struct Plan {
   int32_t pricing_rounds = 0;
   double quantum = 0;
   int64_t roster_version = 0;
+  PlanBasis basis;
   // Where the time went, nanoseconds.
   int64_t resolve_nanos = 0;
   int64_t score_nanos = 0;

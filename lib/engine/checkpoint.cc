@@ -36,7 +36,7 @@ struct CheckpointAccess {
 
 namespace {
 
-constexpr uint64_t kMagic = 0x34'30'74'6f'6c'6c'61;  // "allot04"
+constexpr uint64_t kMagic = 0x35'30'74'6f'6c'6c'61;  // "allot05"
 
 uint32_t Checksum(absl::string_view bytes) {
   return static_cast<uint32_t>(

@@ -82,16 +82,19 @@ bool WalkPart(A& a, LabelModel& model) {
     return false;
   }
   std::vector<float> channels = model.channels.table();
-  if (!Plain(a, channels)) return false;
+  std::vector<float> channel_prior = model.channels.class_prior();
+  if (!Plain(a, channels) || !Plain(a, channel_prior)) return false;
   const auto k = static_cast<size_t>(model.num_classes);
   const size_t slots = model.knowing.size();
   const size_t cells = model.has_matrices ? k * k : 0;
   if constexpr (A::kReading) {
     if (!channels.empty()) {
-      if (model.num_classes < 2 || channels.size() != (slots + 1) * k * k) {
+      if (model.num_classes < 2 || channel_prior.size() != k ||
+          channels.size() != (slots + 1) * k * k) {
         return false;
       }
-      model.channels = AnswerChannels(model.num_classes, std::move(channels));
+      model.channels =
+          AnswerChannels(std::move(channel_prior), std::move(channels));
     }
   }
   return model.num_classes >= 2 && model.class_prior.size() == k &&

@@ -62,17 +62,9 @@ absl::Status Engine::Impl::Fold() {
   recovery_ = Recovery();
   ALLOT_ASSIGN_OR_RETURN(const std::vector<Checkpoint> checkpoints,
                          store_.LoadCheckpoints());
-  const auto entry_of = [&](const std::string& id) -> PoolEntry& {
-    std::unique_ptr<PoolEntry>& entry = pools_[id];
-    if (entry == nullptr) {
-      entry = std::make_unique<PoolEntry>();
-      entry->id = id;
-    }
-    return *entry;
-  };
   LogPositions known;
   for (const Checkpoint& checkpoint : checkpoints) {
-    PoolEntry& entry = entry_of(checkpoint.pool);
+    PoolEntry& entry = FindOrAdd(checkpoint.pool);
     // A checkpoint of another version is no error while the log has it all.
     if (!RestoreCheckpoint(checkpoint.bytes, entry.state).ok()) continue;
     ++recovery_.checkpoints_used;
@@ -81,7 +73,7 @@ absl::Status Engine::Impl::Fold() {
     known[checkpoint.pool] = checkpoint.sequence;
   }
   return store_.LoadAll(known, [&](int64_t sequence, Event&& event) {
-    PoolEntry& entry = entry_of(event.pool);
+    PoolEntry& entry = FindOrAdd(event.pool);
     entry.state.Apply(sequence, event, 0);
     ++entry.events_since_checkpoint;
     ++recovery_.events_replayed;
@@ -93,6 +85,16 @@ PoolEntry* Engine::Impl::FindHere(absl::string_view pool) const {
   const std::shared_lock<std::shared_mutex> lock(pools_mutex_);
   const auto found = pools_.find(pool);
   return found == pools_.end() ? nullptr : found->second.get();
+}
+
+PoolEntry& Engine::Impl::FindOrAdd(const std::string& pool) {
+  const std::unique_lock<std::shared_mutex> lock(pools_mutex_);
+  std::unique_ptr<PoolEntry>& entry = pools_[pool];
+  if (entry == nullptr) {
+    entry = std::make_unique<PoolEntry>();
+    entry->id = pool;
+  }
+  return *entry;
 }
 
 absl::StatusOr<PoolEntry*> Engine::Impl::Find(absl::string_view pool) const {

@@ -168,6 +168,7 @@ class Engine {
   absl::Status SaveDueCheckpoints();
 
  private:
+  friend class PastEngine;
   class Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -40,6 +40,8 @@ class Engine::Impl {
   absl::StatusOr<PoolEntry*> Find(absl::string_view pool) const;
   // Here only: null if it is not known.
   PoolEntry* FindHere(absl::string_view pool) const;
+  // One without events, if there is none yet.
+  PoolEntry& FindOrAdd(const std::string& pool);
   std::vector<PoolEntry*> Pools() const;
   PoolInfo Describe(const PoolEntry& entry) const;
 
@@ -101,6 +103,7 @@ class Engine::Impl {
     std::vector<BatchTask> tasks;
     std::deque<Task> merged;  // tasks whose remembered specification wins
     std::vector<char> allowed;
+    int64_t sequence = 0;  // of the state
   };
   // Claims that are decided and not in the log yet.
   struct PendingClaims {

@@ -108,6 +108,25 @@ void Evidence::ScoreByModel(const Task& task,
   }
 }
 
+std::vector<float> Evidence::Expect(const SpaceModel& model, const Task& task,
+                                    std::span<const RecordedAnswer> answers) {
+  const AnswerChannels& channels = model.model.channels;
+  given_.clear();
+  for (const RecordedAnswer& answer : answers) {
+    given_.push_back({.label = answer.label,
+                      .slot = model.SlotOf(answer.labeler),
+                      .group = GroupOf(answer)});
+  }
+  group_weights_.Find<ModelAnswer>(given_, kGroupCorrelation, weight_);
+  channel_answers_.clear();
+  for (size_t i = 0; i < given_.size(); ++i) {
+    channel_answers_.push_back({.channel = channels.ChannelOf(given_[i].slot),
+                                .label = given_[i].label,
+                                .weight = weight_[i]});
+  }
+  return channels.Posterior(task.prior, channel_answers_);
+}
+
 absl::StatusOr<TaskPosterior> Evidence::Score(
     const Task& task, std::span<const RecordedAnswer> answers, bool explain) {
   TaskPosterior posterior;

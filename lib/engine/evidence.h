@@ -35,8 +35,13 @@ class Evidence {
                                       std::span<const RecordedAnswer> answers,
                                       bool explain = false);
 
-  // Of the last task: its model (null: none), its posterior before calibration
-  // and the map from that to what Score() returned.
+  // What a plan takes for known of a task, [K], by the channels of a model that
+  // describes it (answer_channel.h); the task's prior where it states one.
+  std::vector<float> Expect(const SpaceModel& model, const Task& task,
+                            std::span<const RecordedAnswer> answers);
+
+  // Of the last scored task: its model (null: none), its posterior before
+  // calibration and the map from that to what Score() returned.
   const SpaceModel* model() const { return model_; }
   std::span<const double> raw() const { return raw_; }
   const CalibrationMap& calibration() const;
@@ -59,6 +64,9 @@ class Evidence {
   LabelModelScorer model_scorer_;
   std::vector<ScoredAnswer> scored_;
   std::vector<ModelAnswer> given_;
+  std::vector<ChannelAnswer> channel_answers_;
+  std::vector<double> weight_;
+  GroupWeights group_weights_;
   std::vector<double> raw_;
   std::vector<double> accuracy_;
   absl::flat_hash_map<std::string, int32_t> groups_;

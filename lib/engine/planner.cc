@@ -67,6 +67,7 @@ class Planner {
   int32_t share_ = 0;  // slots that one labeler may get
   std::atomic<int64_t> scan_nanos_{0};
   bool budget_binds_ = false;
+  bool time_ran_out_ = false;
 };
 
 void Planner::CountSlots() {
@@ -177,6 +178,7 @@ absl::StatusOr<Solution> Planner::Solve(double multiplier) {
   };
   ALLOT_ASSIGN_OR_RETURN(solution.dense, MatchDense(problem, scan, options));
   const Assignment& assignment = solution.dense.assignment;
+  time_ran_out_ |= assignment.deadline_reached;
   int64_t filled = 0;
   for (int t = 0; t < solution.dense.candidates.num_tasks(); ++t) {
     for (const int32_t e : assignment.edges(t)) {
@@ -264,6 +266,7 @@ absl::StatusOr<Solution> Planner::SolveWithinBudget() {
     }
     multiplier = std::isinf(high) ? multiplier * 8 : (low + high) / 2;
   }
+  time_ran_out_ |= TimeIsUp();
   best.upper_bound = std::max(bound, best.objective);
   return best;
 }
@@ -318,6 +321,8 @@ void Planner::Describe(const Solution& solution, Draft& draft) const {
   plan.pricing_rounds = assignment.stats.pricing_rounds;
   plan.quantum = assignment.quantum;
   plan.roster_version = input_.roster.version();
+  plan.basis.watched = deadline_.clock != nullptr;
+  plan.basis.time_ran_out = time_ran_out_;
 }
 
 void Planner::ExplainEmptySlots(const Solution& solution, Draft& draft) const {

@@ -13,7 +13,7 @@
 namespace allot {
 namespace {
 
-constexpr int64_t kLeastAnswers = 100;
+constexpr int64_t kLeastAnswers = 20;
 
 bool Before(const SpaceModel& model, absl::string_view label_set,
             int32_t num_classes) {

@@ -34,6 +34,13 @@ struct SpaceModel {
   // then its channels say what to expect of an answer to it.
   bool Describes(const Task& task) const;
 
+  // How often the labeler of a row is right on this space's tasks: the fitted
+  // belief, drawn to the mean where she gave few answers.
+  float AccuracyOf(int32_t row) const {
+    const int32_t slot = SlotOf(row);
+    return slot != kNoSlot ? model.accuracy[slot]
+                           : static_cast<float>(mean_accuracy);
+  }
   int32_t SlotOf(int32_t row) const {
     const auto at = static_cast<size_t>(row);
     return at < slot_of_row.size() ? slot_of_row[at] : kNoSlot;
@@ -51,7 +58,7 @@ struct PoolModel {
                          int32_t num_classes) const;
 };
 
-// Spaces with fewer than 100 answers in the window get no model. Deterministic:
+// Spaces with fewer than 20 answers in the window get no model. Deterministic:
 // a function of the cut alone. About 1 microsecond an answer at K = 4 without
 // gold, five times that with.
 absl::StatusOr<PoolModel> FitPoolModel(const RefitCut& cut, int threads);

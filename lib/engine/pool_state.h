@@ -58,7 +58,7 @@ class PoolState {
   // last cut of refit_inputs(), and is set when it has been fitted.
   const std::shared_ptr<const PoolModel>& model() const { return model_; }
   void SetModel(std::shared_ptr<const PoolModel> model) {
-    inputs_.Done(model->version);
+    if (model != nullptr) inputs_.Done(model->version);
     model_ = std::move(model);
   }
   // By TaskRecord::ordinal.

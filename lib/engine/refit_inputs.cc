@@ -7,7 +7,7 @@
 namespace allot {
 namespace {
 
-constexpr int64_t kLeastAnswers = 100;
+constexpr int64_t kLeastAnswers = 20;
 constexpr int64_t kLeastGold = 5;
 constexpr int64_t kLongestMicros = int64_t{3600} * 1'000'000;
 // Spaces and classes beyond these are not modelled.
@@ -76,7 +76,7 @@ void RefitInputs::EndEvent(int64_t unix_micros, int64_t answers) {
   if (micros_at_cut_ == 0) micros_at_cut_ = unix_micros;
   const int64_t new_answers = answers - answers_at_cut_;
   const int64_t new_gold = gold_seen_ - gold_at_cut_;
-  const bool grown = new_answers >= std::max(kLeastAnswers, in_window_ / 8);
+  const bool grown = new_answers >= std::max(kLeastAnswers, in_window_ / 16);
   const bool known = new_gold >= std::max(kLeastGold, gold_at_cut_ / 4);
   const bool old = unix_micros - micros_at_cut_ >= kLongestMicros &&
                    new_answers + new_gold > 0;

@@ -15,9 +15,8 @@ constexpr int kLanes64 = RosterBlock::kLabelers;
 
 int32_t BatchScan::ChannelOf(const SpaceModel& model, int64_t b,
                              int lane) const {
-  const int32_t slot = model.SlotOf(static_cast<int32_t>(b * kLanes64 + lane));
-  // The last channel is the mean labeler's.
-  return slot != kNoSlot ? slot : model.model.channels.size() - 1;
+  return model.model.channels.ChannelOf(
+      model.SlotOf(static_cast<int32_t>(b * kLanes64 + lane)));
 }
 
 int BatchScan::SurvivorsByModel(int task, int64_t b, const BlockLogits& logits,
@@ -42,14 +41,14 @@ int BatchScan::SurvivorsByModel(int task, int64_t b, const BlockLogits& logits,
 void BatchScan::ApplyModel(int task, int64_t b, int lane, float& accuracy,
                            float& bits, float& utility) const {
   const BatchTask& batch_task = tasks_[task];
-  const AnswerChannels::Worth worth = batch_task.model->model.channels.Of(
-      ChannelOf(*batch_task.model, b, lane), batch_task.posterior);
-  const auto told = static_cast<float>(worth.bits);
+  const SpaceModel& space = *batch_task.model;
+  const auto told = static_cast<float>(space.model.channels.Bits(
+      ChannelOf(space, b, lane), batch_task.posterior));
   utility +=
       static_cast<float>(batch_task.task->value * quality_) * (told - bits);
   bits = told;
-  accuracy = static_cast<float>(worth.accuracy);
-  if (worth.accuracy < least_accuracy_) utility = -HUGE_VALF;
+  accuracy = space.AccuracyOf(static_cast<int32_t>(b * kLanes64 + lane));
+  if (accuracy < static_cast<float>(least_accuracy_)) utility = -HUGE_VALF;
 }
 
 void BatchScan::ScoreLanes(int task, int64_t b, const BlockLogits& logits,

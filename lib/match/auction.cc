@@ -2,12 +2,14 @@
 #include "lib/match/auction.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "lib/match/auction_phase.h"
 #include "lib/match/certificate.h"
 #include "lib/match/flow.h"
 #include "lib/match/incumbent.h"
+#include "lib/match/kernels.h"
 #include "lib/match/shortest_path.h"
 
 namespace allot {
@@ -15,13 +17,13 @@ namespace {
 
 // As shares of the spread of values, measured on the families of tests/bench. A
 // small first epsilon is a price war without end where labelers are scarce;
-// below the last one shortest paths are quicker.
-constexpr double kFirstEpsilon = 0.01;
+// below the last one, the only one where prices are at hand, shortest paths are
+// quicker. Each epsilon is a fraction of the one before.
+constexpr double kFirstEpsilon = 0.006;
 constexpr double kFirstEpsilonScarce = 0.3;
-constexpr double kLastEpsilon = 1e-4;
-// The only one where prices are at hand.
-constexpr double kWarmEpsilon = 3e-5;
+constexpr double kLastEpsilon = 3e-5;
 constexpr double kShrink = 4;
+constexpr double kShrinkScarce = 7;
 // Before each phase prices step back by so many of its epsilons, nearly twice
 // the one before, which they may have overshot by: rising again costs less than
 // coming down by reverse.
@@ -39,6 +41,8 @@ constexpr int64_t kMostScansWarm = 4;
 constexpr double kScarce = 0.85;
 // Warm prices of less capacity than this share of the slots are ignored.
 constexpr double kUncontested = 0.35;
+// The last bidders of a phase stay without; few enough to place one by one.
+constexpr int kFewEmpty = 16;
 
 template <typename V>
 V Spread(const Flow<V>& flow) {
@@ -71,6 +75,36 @@ bool Scarce(const Flow<V>& flow) {
          kScarce * static_cast<double>(capacity);
 }
 
+// Where the slots outnumber the places, the one price for all labelers at which
+// as many slots are worth filling as there are places, less a fifth: near where
+// a price war from 0 would end, and below, for coming down takes longer than
+// rising. Otherwise 0. Of a task's slots, at most kMostTop count.
+template <typename V>
+V ClearingPrice(const Flow<V>& flow) {
+  const Problem& problem = *flow.problem;
+  int64_t places = 0;
+  for (const int32_t c : problem.capacity) {
+    places += std::min(c, flow.num_tasks());
+  }
+  if (flow.slot_begin.back() <= places) return 0;
+  std::vector<V> worth;
+  for (int t = 0; t < flow.num_tasks(); ++t) {
+    const int32_t k =
+        std::min(flow.slot_begin[t + 1] - flow.slot_begin[t], kMostTop);
+    if (k == 0) continue;
+    const int32_t begin = problem.offset[t];
+    Top<V> top;
+    TopReduced(flow.labeler + begin, flow.value.data() + begin,
+               static_cast<const V*>(nullptr), problem.offset[t + 1] - begin, k,
+               top);
+    worth.insert(worth.end(), top.reduced, top.reduced + k);
+  }
+  if (static_cast<int64_t>(worth.size()) <= places) return 0;
+  std::nth_element(worth.begin(), worth.begin() + places, worth.end(),
+                   std::greater<>());
+  return std::max(V{0}, worth[places] - worth[places] / 5);
+}
+
 template <typename V>
 V ToEpsilon(double share, V spread) {
   return std::max(V{1}, static_cast<V>(share * static_cast<double>(spread)));
@@ -78,16 +112,18 @@ V ToEpsilon(double share, V spread) {
 
 template <typename V>
 Assignment Solve(const Problem& problem, const ValueRange& range,
-                 const AuctionOptions& options) {
+                 const AuctionOptions& options, int64_t start_nanos) {
   Flow<V> flow = MakeFlow<V>(problem, range);
+  const int64_t reading_nanos = options.deadline.NowNanos() - start_nanos;
   const bool warm =
       !options.warm_price.empty() &&
       !(options.try_repair_first && Uncontested(problem, options.warm_price));
   if (warm) SetPrices(options.warm_price, flow);
-  LabelerIndex index;
+  LabelerIndex<V> index;
   SolveStats stats;
   Repair<V> repair(flow, index);
-  Incumbent<V> incumbent(flow, options.deadline, options.gap_tolerance);
+  Incumbent<V> incumbent(flow, options.deadline, options.gap_tolerance,
+                         reading_nanos);
   const auto finish = [&] {
     Assignment assignment = incumbent.Take();
     assignment.solver = Solver::kAuction;
@@ -113,13 +149,24 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
     }
   }
   const V spread = Spread(flow);
-  const V last = ToEpsilon(warm ? kWarmEpsilon : kLastEpsilon, spread);
+  const bool scarce = Scarce(flow);
+  const V last = ToEpsilon(kLastEpsilon, spread);
   V epsilon = last;
   if (!warm) {
-    epsilon =
-        ToEpsilon(Scarce(flow) ? kFirstEpsilonScarce : kFirstEpsilon, spread);
+    epsilon = ToEpsilon(scarce ? kFirstEpsilonScarce : kFirstEpsilon, spread);
+    const V clearing = ClearingPrice(flow);
+    for (V& p : flow.price) p = std::max(p, clearing);
   }
   AuctionPhase<V> phase(flow, index);
+  // Whatever was under way at the deadline is worth less than the last phase
+  // that ended.
+  const auto cut_short = [&] {
+    phase.Restore();
+    FillFree(flow);
+    FillByMoves(flow, kFewEmpty);
+    incumbent.Offer(false);
+    return finish();
+  };
   for (bool first = true;; first = false) {
     epsilon = std::max(epsilon, last);
     if (!first) {
@@ -128,28 +175,37 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
         p = static_cast<V>(std::max(0.0, static_cast<double>(p) - back));
       }
     }
-    const bool in_time = phase.Run(epsilon, incumbent.deadline(), stats);
-    if (!in_time || incumbent.wanted()) {
+    if (!phase.Run(epsilon, incumbent.deadline(), incumbent.wanted(), stats))
+      return cut_short();
+    if (incumbent.has_tolerance()) {
       phase.Finish();
       FillFree(flow);
+      FillByMoves(flow, kFewEmpty);
+      phase.SwapPrices();
       incumbent.Offer(false);
-      if (!in_time || incumbent.good_enough()) return finish();
+      phase.SwapPrices();
+      if (incumbent.good_enough()) return finish();
     }
     if (epsilon == last) break;
-    epsilon = static_cast<V>(static_cast<double>(epsilon) / kShrink);
+    epsilon = static_cast<V>(static_cast<double>(epsilon) /
+                             (scarce ? kShrinkScarce : kShrink));
   }
   phase.Finish();
-  const RepairResult result = repair.Run({incumbent.deadline()}, stats);
-  incumbent.Offer(result == RepairResult::kOptimal);
+  RepairLimits limits{incumbent.deadline()};
+  limits.cut_back = false;
+  if (repair.Run(limits, stats) != RepairResult::kOptimal) return cut_short();
+  incumbent.Offer(true);
   return finish();
 }
 
 }  // namespace
 
 Assignment SolveAuction(const Problem& problem, const AuctionOptions& options) {
+  const int64_t start_nanos = options.deadline.NowNanos();
   const ValueRange range = FindRange(problem);
-  return FitsInt32(range) ? Solve<int32_t>(problem, range, options)
-                          : Solve<int64_t>(problem, range, options);
+  return FitsInt32(range)
+             ? Solve<int32_t>(problem, range, options, start_nanos)
+             : Solve<int64_t>(problem, range, options, start_nanos);
 }
 
 }  // namespace allot

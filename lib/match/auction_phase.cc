@@ -16,24 +16,27 @@ constexpr int64_t kPatience = 32;
 }  // namespace
 
 template <typename V>
-AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex& index)
+AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex<V>& index)
     : flow_(flow), index_(index) {
   const Problem& problem = *flow.problem;
   flow.EmptyAll();
+  flow.LayOutPool();
   slot_edge_.assign(flow.slots.size(), Flow<V>::kNone);
   slot_worth_.resize(flow.slots.size());
   open_.resize(flow.num_tasks());
   profit_.resize(flow.num_tasks());
-  degree_.assign(flow.num_labelers(), 0);
-  for (int e = 0; e < problem.num_edges(); ++e) ++degree_[flow.labeler[e]];
+  index.Count(flow);
+  int32_t most = 0;
   bid_begin_.resize(flow.num_labelers() + 1);
   bid_begin_[0] = 0;
   for (int l = 0; l < flow.num_labelers(); ++l) {
     bid_begin_[l + 1] =
-        bid_begin_[l] + std::min(problem.capacity[l], degree_[l]);
+        bid_begin_[l] + std::min(problem.capacity[l], index.degree(l));
     // A labeler with room for every task that lists it is free.
-    if (degree_[l] <= problem.capacity[l]) flow.price[l] = 0;
+    if (index.degree(l) <= problem.capacity[l]) flow.price[l] = 0;
+    most = std::max(most, index.degree(l));
   }
+  found_.resize(most + 8);
   load_.assign(flow.num_labelers(), 0);
   bids_kept_.resize(bid_begin_.back());
 }
@@ -104,7 +107,7 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V worth, V level) {
       hole = (hole - 1) / 2;
     }
     heap[hole] = {level, slot};
-    if (load_[l] == most && most < degree_[l]) {
+    if (load_[l] == most && most < index_.degree(l)) {
       flow_.price[l] = std::max(flow_.price[l], heap[0].level);
     }
     return;
@@ -174,28 +177,29 @@ void AuctionPhase<V>::Attract(int32_t labeler) {
   const int32_t room = most - load_[labeler];
   if (room <= 0 || price == 0) return;
   const int32_t begin = index_.begin[labeler];
-  const int32_t size = index_.begin[labeler + 1] - begin;
   // Tasks that would come for at least `least`. What decides is usually close
   // below the price, so look there first. A task must gain epsilon by coming.
   V step = 4 * epsilon_;
   for (;;) {
     const V least = step < price ? std::max(epsilon_, price - step) : epsilon_;
     const int found =
-        FindAbove(index_.task.data() + begin, in_value_.data() + begin,
-                  profit_.data(), size, least - 1, found_.data());
+        FindAbove(index_.task.data() + begin, index_.value.data() + begin,
+                  profit_.data(), index_.degree(labeler), least - 1,
+                  found_.data())
+            .count;
     offers_.clear();
     for (int i = 0; i < found; ++i) {
-      const int32_t e = index_.edge[begin + found_[i]];
-      if (flow_.value[e] <= 0) continue;
+      const V worth = index_.value[begin + found_[i]];
       const int32_t t = index_.task[begin + found_[i]];
-      offers_.push_back({flow_.value[e] - profit_[t], e, t});
+      if (worth == 0 || Serves(labeler, t)) continue;
+      offers_.push_back({worth - profit_[t], worth, t});
     }
     bids_ += found;
     if (least == epsilon_ || static_cast<int32_t>(offers_.size()) > room) break;
     step = step > flow_.largest / 8 ? flow_.largest : 8 * step;
   }
   const auto better = [](const Offer& x, const Offer& y) {
-    return x.level != y.level ? x.level > y.level : x.edge < y.edge;
+    return x.level != y.level ? x.level > y.level : x.task < y.task;
   };
   const int32_t count = static_cast<int32_t>(offers_.size());
   V lowered = 0;
@@ -236,9 +240,10 @@ void AuctionPhase<V>::Attract(int32_t labeler) {
       Drop(worst);
       if (flow_.price[from] > 0) queue_.push_back(from);
     }
-    slot_edge_[worst] = offer.edge;
-    slot_worth_[worst] = flow_.value[offer.edge];
-    flow_.value[offer.edge] -= kHeld<V>;
+    const int32_t edge = flow_.FindEdge(offer.task, labeler);
+    slot_edge_[worst] = edge;
+    slot_worth_[worst] = offer.worth;
+    flow_.value[edge] -= kHeld<V>;
     bids_kept_[bid_begin_[labeler] + load_[labeler]++] = {price, worst};
     profit_[offer.task] = Profit(offer.task);
   }
@@ -263,20 +268,17 @@ void AuctionPhase<V>::Escalate() {
 }
 
 template <typename V>
-void AuctionPhase<V>::BuildIndex() {
-  if (!in_value_.empty()) return;
-  if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
-  in_value_.resize(index_.edge.size());
-  for (size_t i = 0; i < in_value_.size(); ++i) {
-    in_value_[i] = flow_.worth(index_.edge[i]);
+bool AuctionPhase<V>::Serves(int32_t labeler, int32_t task) const {
+  for (int32_t s = flow_.slot_begin[task]; s < flow_.slot_begin[task + 1];
+       ++s) {
+    const int32_t e = slot_edge_[s];
+    if (e != Flow<V>::kNone && flow_.labeler[e] == labeler) return true;
   }
-  int32_t most = 0;
-  for (const int32_t degree : degree_) most = std::max(most, degree);
-  found_.resize(most + 8);
+  return false;
 }
 
 template <typename V>
-bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
+bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
                           SolveStats& stats) {
   epsilon_ = epsilon;
   bids_ = 0;
@@ -284,15 +286,12 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
   flow_.EmptyAll();
   if (finished_) Mark(-kHeld<V>);
   finished_ = false;
-  const auto now = [&] {
-    return deadline.clock == nullptr ? 0 : deadline.clock->MonotonicNanos();
-  };
-  const int64_t opened = now();
+  const int64_t opened = deadline.NowNanos();
   bool in_time = Open(deadline);
   // Listing the edges by labeler cannot be cut short, and takes a few times as
   // long as opening, which reads each once in order.
   constexpr int64_t kIndexPerOpening = 4;
-  const int64_t for_index = kIndexPerOpening * (now() - opened);
+  const int64_t for_index = kIndexPerOpening * (deadline.NowNanos() - opened);
   // The last few would bid one after the other for long; the next phase, or
   // shortest paths, settle them sooner.
   const size_t tail = 4 + static_cast<size_t>(flow_.num_tasks()) / 8192;
@@ -317,19 +316,20 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
     BidFor(queue_[head]);
   }
   const int64_t forward = bids_;
-  if (in_value_.empty() && deadline.clock != nullptr &&
-      now() + for_index >= deadline.at_nanos) {
+  if (save && (in_time || saved_edge_.empty())) Save();
+  queue_.clear();
+  for (int l = 0; l < flow_.num_labelers() && in_time; ++l) {
+    if (flow_.price[l] > 0 && load_[l] < bid_begin_[l + 1] - bid_begin_[l]) {
+      queue_.push_back(l);
+    }
+  }
+  if (!queue_.empty() && !index_.built() && deadline.clock != nullptr &&
+      deadline.NowNanos() + for_index >= deadline.at_nanos) {
     in_time = false;
   }
-  if (in_time) {
-    queue_.clear();
-    BuildIndex();
+  if (in_time && !queue_.empty()) {
+    index_.Build(flow_);
     for (int t = 0; t < flow_.num_tasks(); ++t) profit_[t] = Profit(t);
-    for (int l = 0; l < flow_.num_labelers(); ++l) {
-      if (flow_.price[l] > 0 && load_[l] < flow_.problem->capacity[l]) {
-        queue_.push_back(l);
-      }
-    }
     const size_t most = kPatience * load_.size() + 1000;
     for (size_t head = 0; head < queue_.size(); ++head) {
       if (head % most == most - 1) Escalate();
@@ -340,6 +340,7 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline,
       Attract(queue_[head]);
     }
   }
+  if (save && in_time) Save();
   stats.bids += forward;
   stats.scanned += bids_ - forward;
   ++stats.scaling_phases;
@@ -356,6 +357,27 @@ void AuctionPhase<V>::Finish() {
       flow_.Fill(flow_.slots[s].task, slot_edge_[s]);
     }
   }
+}
+
+template <typename V>
+void AuctionPhase<V>::Save() {
+  // Where the bound of t10k-knn is best, after any phase.
+  const V overshot = epsilon_ / 2 + epsilon_ / 8;
+  saved_edge_ = slot_edge_;
+  saved_price_.resize(flow_.price.size());
+  for (size_t l = 0; l < saved_price_.size(); ++l) {
+    saved_price_[l] = std::max(V{0}, flow_.price[l] - overshot);
+  }
+}
+
+template <typename V>
+void AuctionPhase<V>::Restore() {
+  flow_.EmptyAll();
+  if (!finished_) Mark(kHeld<V>);
+  finished_ = true;
+  slot_edge_.swap(saved_edge_);
+  flow_.price.swap(saved_price_);
+  Finish();
 }
 
 template <typename V>

@@ -22,15 +22,22 @@ template <typename V>
 class AuctionPhase {
  public:
   // Keeps references: `index` lists the problem's edges by labeler.
-  AuctionPhase(Flow<V>& flow, LabelerIndex& index);
+  AuctionPhase(Flow<V>& flow, LabelerIndex<V>& index);
 
   // Auctions all slots anew from the flow's prices. False at the deadline. The
   // flow's slots are in use by the phases; call Finish() to see them. Where the
-  // bids get out of hand epsilon grows, so every phase ends.
-  bool Run(V epsilon, const Deadline& deadline, SolveStats& stats);
+  // bids get out of hand epsilon grows, so every phase ends. `save`: keep what
+  // is reached for Restore().
+  bool Run(V epsilon, const Deadline& deadline, bool save, SolveStats& stats);
 
   // Writes the slots won into the flow.
   void Finish();
+
+  // Writes into the flow what the last step that ended had reached, with prices
+  // a little lower, for those of a phase overshoot. No phase may follow.
+  void Restore();
+  // The flow's prices change places with those lower ones.
+  void SwapPrices() { flow_.price.swap(saved_price_); }
 
  private:
   struct Bid {
@@ -38,12 +45,13 @@ class AuctionPhase {
     int32_t slot;
   };
   struct Offer {
-    V level;
-    int32_t edge, task;
+    V level, worth;
+    int32_t task;
   };
 
   bool Open(const Deadline& deadline);
-  void BuildIndex();
+  void Save();
+  bool Serves(int32_t labeler, int32_t task) const;
   void BidFor(int32_t task);
   void Accept(int32_t slot, int32_t edge, V worth, V level);
   void Drop(int32_t slot);
@@ -53,10 +61,12 @@ class AuctionPhase {
   void Escalate();
 
   Flow<V>& flow_;
-  LabelerIndex& index_;
+  LabelerIndex<V>& index_;
   V epsilon_ = 0;
   int64_t bids_ = 0;
-  bool finished_ = false;  // since the last bid
+  bool finished_ = false;            // since the last bid
+  std::vector<int32_t> saved_edge_;  // [slots]
+  std::vector<V> saved_price_;       // [labelers]
 
   std::vector<int32_t> slot_edge_;  // [slots] or kNone
   std::vector<V> slot_worth_;       // [slots] a of slot_edge_
@@ -66,8 +76,6 @@ class AuctionPhase {
   std::vector<int32_t> bid_begin_, load_;
   std::vector<Bid> bids_kept_;
   std::vector<int32_t> queue_;
-  std::vector<int32_t> degree_;  // [labelers]
-  std::vector<V> in_value_;      // a by labeler, as index_.edge
   std::vector<int32_t> found_;
   std::vector<V> profit_;  // v, kept while reverse
   std::vector<Offer> offers_;

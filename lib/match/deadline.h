@@ -15,13 +15,14 @@ struct Deadline {
   const Clock* clock = nullptr;  // null: no deadline
   // In Clock::MonotonicNanos().
   int64_t at_nanos = std::numeric_limits<int64_t>::max();
-  // When the solving began, filled in by Match(): what reading the problem took
-  // tells what writing the answer will take.
-  int64_t start_nanos = 0;
   // Whoever asked may give up before: true is as good as a deadline that has
   // passed. Needs a clock; null: nobody does.
   const std::atomic<bool>* cancelled = nullptr;
 
+  // 0 where there is none.
+  int64_t NowNanos() const {
+    return clock == nullptr ? 0 : clock->MonotonicNanos();
+  }
   bool Passed() const {
     if (clock == nullptr) return false;
     return (cancelled != nullptr &&

@@ -33,14 +33,43 @@ bool FitsInt32(const ValueRange& range) {
 template <typename V>
 void Flow<V>::Link(int32_t slot, int32_t edge) {
   const int32_t l = labeler[edge];
+  if (load[l] == pool_room[l]) MakeRoom(l);
+  const V worth = value[edge];
   slots[slot].edge = edge;
-  slots[slot].worth = value[edge];
-  value[edge] -= kHeld<V>;
-  slots[slot].previous = kNone;
-  slots[slot].next = first[l];
-  if (first[l] != kNone) slots[first[l]].previous = slot;
-  first[l] = slot;
-  ++load[l];
+  slots[slot].worth = worth;
+  slots[slot].place = load[l];
+  value[edge] = worth - kHeld<V>;
+  holdings(l)[load[l]++] = {worth, largest, slot, slots[slot].task};
+}
+
+// Room for twice the average at first.
+template <typename V>
+void Flow<V>::LayOutPool() {
+  const int64_t num_slots = static_cast<int64_t>(slots.size());
+  const int64_t room = num_labelers() == 0 ? 0 : 2 * num_slots / num_labelers();
+  pool_begin.resize(num_labelers());
+  pool_room.resize(num_labelers());
+  int32_t places = 0;
+  for (int l = 0; l < num_labelers(); ++l) {
+    pool_begin[l] = places;
+    pool_room[l] =
+        static_cast<int32_t>(std::min<int64_t>(problem->capacity[l], room));
+    places += pool_room[l];
+  }
+  pool = std::vector<Holding>();
+  pool.reserve(places + num_slots);
+  pool.resize(places);
+}
+
+// An overloaded labeler moves to the end of the pool, to twice the room.
+template <typename V>
+void Flow<V>::MakeRoom(int32_t l) {
+  const int32_t room = std::max(2, 2 * pool_room[l]);
+  const int32_t begin = static_cast<int32_t>(pool.size());
+  pool.resize(pool.size() + room);
+  std::copy_n(pool.begin() + pool_begin[l], load[l], pool.begin() + begin);
+  pool_begin[l] = begin;
+  pool_room[l] = room;
 }
 
 template <typename V>
@@ -48,14 +77,10 @@ void Flow<V>::Unlink(int32_t slot) {
   const int32_t edge = slots[slot].edge;
   const int32_t l = labeler[edge];
   value[edge] = slots[slot].worth;
-  if (slots[slot].previous != kNone) {
-    slots[slots[slot].previous].next = slots[slot].next;
-  } else {
-    first[l] = slots[slot].next;
-  }
-  if (slots[slot].next != kNone)
-    slots[slots[slot].next].previous = slots[slot].previous;
-  --load[l];
+  Holding* const held = holdings(l);
+  const Holding last = held[--load[l]];
+  held[slots[slot].place] = last;
+  slots[last.slot].place = slots[slot].place;
 }
 
 template <typename V>
@@ -90,7 +115,6 @@ void Flow<V>::EmptyAll() {
     }
   }
   std::fill(filled.begin(), filled.end(), 0);
-  std::fill(first.begin(), first.end(), kNone);
   std::fill(load.begin(), load.end(), 0);
 }
 
@@ -183,8 +207,8 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
       flow.slots[s].task = t;
     }
   }
-  flow.first.assign(num_labelers, Flow<V>::kNone);
   flow.load.assign(num_labelers, 0);
+  flow.LayOutPool();
   return flow;
 }
 
@@ -204,20 +228,67 @@ void SetPrices(std::span<const double> price, Flow<V>& flow) {
 template <typename V>
 void FillFree(Flow<V>& flow) {
   const Problem& problem = *flow.problem;
+  // A price that nothing is worth keeps out those who have no room.
+  std::vector<V> closed(flow.num_labelers());
+  const auto note = [&](int32_t l) {
+    closed[l] = flow.load[l] < problem.capacity[l] ? 0 : flow.largest;
+  };
+  for (int l = 0; l < flow.num_labelers(); ++l) note(l);
   for (int t = 0; t < flow.num_tasks(); ++t) {
-    while (flow.room(t) > 0) {
-      int32_t best = Flow<V>::kNone;
+    const int32_t begin = problem.offset[t];
+    bool any = true;
+    while (any && flow.room(t) > 0) {
+      const int32_t want = std::min(flow.room(t), kMostTop);
+      Top<V> top;
+      TopReduced(flow.labeler + begin, flow.value.data() + begin, closed.data(),
+                 problem.offset[t + 1] - begin, want, top);
+      for (int32_t i = 0; i < want && any; ++i) {
+        any = top.reduced[i] > 0;
+        if (!any) break;
+        flow.Fill(t, begin + top.index[i]);
+        note(flow.labeler[begin + top.index[i]]);
+      }
+    }
+  }
+}
+
+template <typename V>
+void FillByMoves(Flow<V>& flow, int most) {
+  const Problem& problem = *flow.problem;
+  // The best edge of the task to a labeler with room.
+  const auto best_free = [&](int32_t t) {
+    int32_t best = Flow<V>::kNone;
+    for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
+      const int32_t l = flow.labeler[e];
+      if (flow.value[e] > 0 && flow.load[l] < problem.capacity[l] &&
+          (best == Flow<V>::kNone || flow.value[e] > flow.value[best])) {
+        best = e;
+      }
+    }
+    return best;
+  };
+  for (int t = 0; t < flow.num_tasks() && most > 0; ++t) {
+    for (; flow.room(t) > 0 && most > 0; --most) {
+      V most_gained = 0;
+      int32_t from = Flow<V>::kNone, to = from, taken = from;
       for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
         const int32_t l = flow.labeler[e];
-        if (flow.value[e] <= 0 || flow.load[l] >= problem.capacity[l]) {
-          continue;
-        }
-        if (best == Flow<V>::kNone || flow.value[e] > flow.value[best]) {
-          best = e;
+        if (flow.value[e] <= most_gained) continue;
+        for (int32_t i = 0; i < flow.load[l]; ++i) {
+          const auto& held = flow.holdings(l)[i];
+          const int32_t other = best_free(held.task);
+          if (other == Flow<V>::kNone) continue;
+          const V gained = flow.value[e] - held.worth + flow.value[other];
+          if (gained <= most_gained) continue;
+          most_gained = gained;
+          from = held.slot;
+          to = other;
+          taken = e;
         }
       }
-      if (best == Flow<V>::kNone) break;
-      flow.Fill(t, best);
+      if (taken == Flow<V>::kNone) break;
+      flow.Move(from, to);
+      flow.Fill(t, taken);
     }
   }
 }
@@ -257,7 +328,17 @@ int64_t IntegerGap(const Flow<V>& flow) {
     // The slots are not the best: how much do they miss?
     best.clear();
     int64_t missed = 0;
-    for (int32_t e = begin; e < end; ++e) best.push_back(flow.reduced(e));
+    if (k <= kMostTop) {
+      Top<V> top;
+      TopReduced(flow.labeler + begin, flow.value.data() + begin,
+                 flow.price.data(), end - begin, k, top);
+      best.assign(top.reduced, top.reduced + k);
+      for (int32_t s = first; s < first + flow.filled[t]; ++s) {
+        best.push_back(flow.slot_reduced(s));
+      }
+    } else {
+      for (int32_t e = begin; e < end; ++e) best.push_back(flow.reduced(e));
+    }
     std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
                      std::greater<>());
     for (int i = 0; i < k; ++i) missed += std::max(V{0}, best[i]);
@@ -316,6 +397,8 @@ template void SetPrices(std::span<const double>, Flow<int32_t>&);
 template void SetPrices(std::span<const double>, Flow<int64_t>&);
 template void FillFree(Flow<int32_t>&);
 template void FillFree(Flow<int64_t>&);
+template void FillByMoves(Flow<int32_t>&, int);
+template void FillByMoves(Flow<int64_t>&, int);
 template int64_t IntegerGap(const Flow<int32_t>&);
 template int64_t IntegerGap(const Flow<int64_t>&);
 template Assignment ToAssignment(const Flow<int32_t>&);

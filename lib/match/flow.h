@@ -64,13 +64,25 @@ struct Flow {
   std::vector<int32_t> filled;      // [tasks]
   struct Slot {
     int32_t task;
-    int32_t edge;            // these, where filled
-    V worth;                 // a of the edge
-    int32_t next, previous;  // of the slots that its labeler serves
+    int32_t edge;   // these, where filled
+    V worth;        // a of the edge
+    int32_t place;  // among its labeler's holdings
   };
   std::vector<Slot> slots;
-  std::vector<int32_t> first;  // [labelers] the first slot, or kNone
-  std::vector<int32_t> load;   // [labelers]
+  std::vector<int32_t> load;  // [labelers] how many slots each serves
+  // The slots that a labeler serves stand together, with what a search wants to
+  // know before it looks at the task: see shortest_path.h for free_bound.
+  struct Holding {
+    V worth;
+    V free_bound;
+    int32_t slot, task;
+  };
+  Holding* holdings(int32_t l) { return pool.data() + pool_begin[l]; }
+  const Holding* holdings(int32_t l) const {
+    return pool.data() + pool_begin[l];
+  }
+  std::vector<Holding> pool;
+  std::vector<int32_t> pool_begin, pool_room;  // [labelers]
 
   int num_tasks() const { return problem->num_tasks(); }
   int num_labelers() const { return problem->num_labelers(); }
@@ -87,13 +99,25 @@ struct Flow {
   }
   V reduced(int32_t edge) const { return worth(edge) - price[labeler[edge]]; }
 
+  // Of the task's edges the one to the labeler, or kNone.
+  int32_t FindEdge(int task, int32_t to) const {
+    for (int32_t e = problem->offset[task]; e < problem->offset[task + 1];
+         ++e) {
+      if (labeler[e] == to) return e;
+    }
+    return kNone;
+  }
+
   // Fills an empty slot of the task. Requires room(task) > 0, !taken(edge).
+  // Like Move(), leaves free_bound at A, which is true of any edge.
   void Fill(int task, int32_t edge);
   // Empties the slot; the task's last filled slot moves into its place.
   void Empty(int32_t slot);
   // The slot changes labelers. Requires !taken(edge).
   void Move(int32_t slot, int32_t edge);
   void EmptyAll();
+  // Requires that nothing is filled: gives back what overloading took.
+  void LayOutPool();
 
   // Rows lie all over memory: asks for one that will be read soon.
   void PrefetchRow(int32_t task) const {
@@ -112,6 +136,7 @@ struct Flow {
  private:
   void Link(int32_t slot, int32_t edge);
   void Unlink(int32_t slot);
+  void MakeRoom(int32_t labeler);
 };
 
 // An empty flow with every price 0. Requires Validate(problem).ok() and, for
@@ -128,6 +153,11 @@ void SetPrices(std::span<const double> price, Flow<V>& flow);
 // assignments that were cut short.
 template <typename V>
 void FillFree(Flow<V>& flow);
+
+// Fills up to `most` slots that are still empty then, by moving one other slot
+// of a labeler to one with room.
+template <typename V>
+void FillByMoves(Flow<V>& flow, int most);
 
 // The exact gap of the integer problem at the flow's prices (or 2^62, if it is
 // larger); 0 proves it optimal. Requires a feasible flow. O(edges).

@@ -21,14 +21,14 @@ void SuggestPrices(Flow<V>& flow) {
     flow.price[l] = 0;
     if (flow.load[l] == 0 || flow.load[l] < problem.capacity[l]) continue;
     V lowest = flow.largest;
-    for (int32_t s = flow.first[l]; s != Flow<V>::kNone;
-         s = flow.slots[s].next) {
-      const int32_t t = flow.slots[s].task;
+    for (int32_t i = 0; i < flow.load[l]; ++i) {
+      const auto& held = flow.holdings(l)[i];
+      const int32_t t = held.task;
       V second = 0;
       for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
         second = std::max(second, flow.value[e]);
       }
-      const V gain = flow.slots[s].worth - second;
+      const V gain = held.worth - second;
       lowest = std::min(lowest, std::max(V{0}, gain));
     }
     flow.price[l] = lowest;

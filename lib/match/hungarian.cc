@@ -12,7 +12,7 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
                  std::span<const double> warm_price, const Deadline& deadline) {
   Flow<V> flow = MakeFlow<V>(problem, range);
   SetPrices(warm_price, flow);
-  LabelerIndex index;
+  LabelerIndex<V> index;
   SolveStats stats;
   const RepairResult result = Repair<V>(flow, index).Run({deadline}, stats);
   Assignment assignment = ToAssignment(flow);

@@ -9,16 +9,12 @@ namespace allot {
 
 template <typename V>
 Incumbent<V>::Incumbent(const Flow<V>& flow, const Deadline& deadline,
-                        double gap_tolerance)
+                        double gap_tolerance, int64_t reading_nanos)
     : flow_(flow), deadline_(deadline), gap_tolerance_(gap_tolerance) {
-  if (deadline.clock == nullptr) return;
-  const int64_t now = deadline.clock->MonotonicNanos();
-  const int64_t spent = now > deadline.start_nanos && deadline.start_nanos > 0
-                            ? now - deadline.start_nanos
-                            : 0;
+  if (!has_deadline()) return;
   // Giving the slots left open to whoever has room, and the certificate.
-  constexpr int64_t kWritingPerReading = 4;
-  deadline_.at_nanos -= kWritingPerReading * spent;
+  constexpr int64_t kWritingPerReading = 2;
+  deadline_.at_nanos -= kWritingPerReading * reading_nanos;
 }
 
 template <typename V>

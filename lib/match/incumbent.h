@@ -13,17 +13,17 @@ namespace allot {
 template <typename V>
 class Incumbent {
  public:
-  // Keeps a reference. Made right after the flow: how long that took tells
+  // Keeps a reference. How long reading the problem into the flow took tells
   // what FillFree() and Offer() take, which is kept back from the deadline.
-  Incumbent(const Flow<V>& flow, const Deadline& deadline,
-            double gap_tolerance);
+  Incumbent(const Flow<V>& flow, const Deadline& deadline, double gap_tolerance,
+            int64_t reading_nanos);
 
   // When the solver must stop for Offer() still to be in time.
   const Deadline& deadline() const { return deadline_; }
   // Whether anybody needs an answer before the last one.
-  bool wanted() const {
-    return deadline_.clock != nullptr || gap_tolerance_ > 0;
-  }
+  bool wanted() const { return has_deadline() || has_tolerance(); }
+  bool has_deadline() const { return deadline_.clock != nullptr; }
+  bool has_tolerance() const { return gap_tolerance_ > 0; }
 
   // Takes the flow's slots if they are better than the best, its prices if
   // their bound is. `solved`: the solver ran to its end.

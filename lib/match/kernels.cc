@@ -57,24 +57,33 @@ BestEdge<V> LargestReducedPlain(const int32_t* labeler, const V* value,
 }
 
 template <typename V>
-int FindAbovePlain(const int32_t* labeler, const V* value, const V* price,
-                   int n, V threshold, int32_t* found) {
-  int count = 0;
+Above<V> FindAbovePlain(const int32_t* labeler, const V* value, const V* price,
+                        int n, V threshold, int32_t* found) {
+  Above<V> above = {0, std::numeric_limits<V>::min()};
   for (int i = 0; i < n; ++i) {
-    found[count] = i;
-    count += value[i] - price[labeler[i]] > threshold;
+    const V r = value[i] - price[labeler[i]];
+    found[above.count] = i;
+    above.count += r > threshold;
+    above.largest = std::max(above.largest, r);
   }
-  return count;
+  return above;
 }
 
 #if defined(__x86_64__)
 
-__attribute__((target("avx2"))) int FindAboveAvx2(const int32_t* labeler,
-                                                  const int32_t* value,
-                                                  const int32_t* price, int n,
-                                                  int32_t threshold,
-                                                  int32_t* found) {
+__attribute__((target("avx2"))) inline int32_t HorizontalMax(__m256i v) {
+  __m128i m =
+      _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, _MM_SHUFFLE(1, 0, 3, 2)));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, _MM_SHUFFLE(2, 3, 0, 1)));
+  return _mm_cvtsi128_si32(m);
+}
+
+__attribute__((target("avx2"))) Above<int32_t> FindAboveAvx2(
+    const int32_t* labeler, const int32_t* value, const int32_t* price, int n,
+    int32_t threshold, int32_t* found) {
   const __m256i least = _mm256_set1_epi32(threshold);
+  __m256i most = _mm256_set1_epi32(std::numeric_limits<int32_t>::min());
   int count = 0;
   int i = 0;
   for (; i + 8 <= n; i += 8) {
@@ -83,22 +92,18 @@ __attribute__((target("avx2"))) int FindAboveAvx2(const int32_t* labeler,
     const __m256i r = _mm256_sub_epi32(a, Lookup8(price, labeler + i));
     unsigned mask = static_cast<unsigned>(
         _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(r, least))));
+    most = _mm256_max_epi32(most, r);
     for (; mask != 0; mask &= mask - 1)
       found[count++] = i + __builtin_ctz(mask);
   }
+  int32_t largest = HorizontalMax(most);
   for (; i < n; ++i) {
+    const int32_t r = value[i] - price[labeler[i]];
     found[count] = i;
-    count += value[i] - price[labeler[i]] > threshold;
+    count += r > threshold;
+    largest = std::max(largest, r);
   }
-  return count;
-}
-
-__attribute__((target("avx2"))) inline int32_t HorizontalMax(__m256i v) {
-  __m128i m =
-      _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, _MM_SHUFFLE(1, 0, 3, 2)));
-  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, _MM_SHUFFLE(2, 3, 0, 1)));
-  return _mm_cvtsi128_si32(m);
+  return {count, largest};
 }
 
 __attribute__((target("avx2"))) void TopOfManyAvx2(const int32_t* labeler,
@@ -271,8 +276,8 @@ struct Kernels {
                                int);
   void (*top)(const int32_t*, const int32_t*, const int32_t*, int, int,
               Top<int32_t>&);
-  int (*above)(const int32_t*, const int32_t*, const int32_t*, int, int32_t,
-               int32_t*);
+  Above<int32_t> (*above)(const int32_t*, const int32_t*, const int32_t*, int,
+                          int32_t, int32_t*);
 };
 
 Kernels ChooseKernels() {
@@ -309,13 +314,15 @@ void TopReduced(const int32_t* labeler, const int64_t* value,
   TopReducedPlain(labeler, value, price, n, want, top);
 }
 
-int FindAbove(const int32_t* labeler, const int32_t* value,
-              const int32_t* price, int n, int32_t threshold, int32_t* found) {
+Above<int32_t> FindAbove(const int32_t* labeler, const int32_t* value,
+                         const int32_t* price, int n, int32_t threshold,
+                         int32_t* found) {
   return kKernels.above(labeler, value, price, n, threshold, found);
 }
 
-int FindAbove(const int32_t* labeler, const int64_t* value,
-              const int64_t* price, int n, int64_t threshold, int32_t* found) {
+Above<int64_t> FindAbove(const int32_t* labeler, const int64_t* value,
+                         const int64_t* price, int n, int64_t threshold,
+                         int32_t* found) {
   return FindAbovePlain(labeler, value, price, n, threshold, found);
 }
 

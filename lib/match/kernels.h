@@ -41,12 +41,20 @@ BestEdge<int32_t> LargestReduced(const int32_t* labeler, const int32_t* value,
 BestEdge<int64_t> LargestReduced(const int32_t* labeler, const int64_t* value,
                                  const int64_t* price, int n);
 
-// The indices i < n of value[i] - price[labeler[i]] > threshold, ascending;
-// returns how many. `found` has room for n + 8.
-int FindAbove(const int32_t* labeler, const int32_t* value,
-              const int32_t* price, int n, int32_t threshold, int32_t* found);
-int FindAbove(const int32_t* labeler, const int64_t* value,
-              const int64_t* price, int n, int64_t threshold, int32_t* found);
+// The indices i < n of value[i] - price[labeler[i]] > threshold, ascending, of
+// which there are `count`, and the largest of all n (the
+// lowest there is if n = 0). `found` has room for n + 8.
+template <typename V>
+struct Above {
+  int count;
+  V largest;
+};
+Above<int32_t> FindAbove(const int32_t* labeler, const int32_t* value,
+                         const int32_t* price, int n, int32_t threshold,
+                         int32_t* found);
+Above<int64_t> FindAbove(const int32_t* labeler, const int64_t* value,
+                         const int64_t* price, int n, int64_t threshold,
+                         int32_t* found);
 
 // Below every reduced value of an edge that may be used. A value of kBlocked
 // keeps an edge out of the top.

@@ -3,22 +3,35 @@
 
 namespace allot {
 
-void LabelerIndex::Build(const Problem& problem, const int32_t* labeler) {
-  const int num_labelers = problem.num_labelers();
-  // Counted one place ahead, so that filling moves each begin into place.
-  begin.assign(num_labelers + 2, 0);
-  for (int e = 0; e < problem.num_edges(); ++e) ++begin[labeler[e] + 2];
-  for (int l = 0; l < num_labelers; ++l) begin[l + 2] += begin[l + 1];
-  edge.resize(problem.num_edges());
+template <typename V>
+void LabelerIndex<V>::Count(const Flow<V>& flow) {
+  if (!begin.empty()) return;
+  const int num_labelers = flow.num_labelers();
+  begin.assign(num_labelers + 1, 0);
+  const int num_edges = flow.problem->num_edges();
+  for (int e = 0; e < num_edges; ++e) ++begin[flow.labeler[e] + 1];
+  for (int l = 0; l < num_labelers; ++l) begin[l + 1] += begin[l];
+}
+
+template <typename V>
+void LabelerIndex<V>::Build(const Flow<V>& flow) {
+  if (built_) return;
+  Count(flow);
+  built_ = true;
+  const Problem& problem = *flow.problem;
   task.resize(problem.num_edges());
+  value.resize(problem.num_edges());
+  std::vector<int32_t> next(begin.begin(), begin.end() - 1);
   for (int t = 0; t < problem.num_tasks(); ++t) {
     for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-      const int32_t at = begin[labeler[e] + 1]++;
-      edge[at] = e;
+      const int32_t at = next[flow.labeler[e]]++;
       task[at] = t;
+      value[at] = flow.worth(e);
     }
   }
-  begin.pop_back();
 }
+
+template struct LabelerIndex<int32_t>;
+template struct LabelerIndex<int64_t>;
 
 }  // namespace allot

@@ -6,18 +6,24 @@
 #include <cstdint>
 #include <vector>
 
-#include "lib/match/problem.h"
+#include "lib/match/flow.h"
 
 namespace allot {
 
+template <typename V>
 struct LabelerIndex {
   // Those of labeler l are entries [begin[l], begin[l + 1]), by task.
-  std::vector<int32_t> begin;  // [labelers + 1], empty until built
-  std::vector<int32_t> edge, task;
+  std::vector<int32_t> begin;  // [labelers + 1], empty until counted
+  std::vector<int32_t> task;   // [edges], empty until built
+  std::vector<V> value;        // [edges] a, taken or not
 
-  bool built() const { return !begin.empty(); }
-  // `labeler` as Flow::labeler.
-  void Build(const Problem& problem, const int32_t* labeler);
+  int32_t degree(int32_t l) const { return begin[l + 1] - begin[l]; }
+  bool built() const { return built_; }
+  void Count(const Flow<V>& flow);  // fills begin
+  void Build(const Flow<V>& flow);  // fills the rest, once
+
+ private:
+  bool built_ = false;
 };
 
 }  // namespace allot

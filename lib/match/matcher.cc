@@ -14,9 +14,6 @@ namespace allot {
 
 absl::StatusOr<Assignment> Match(const Problem& problem,
                                  const MatchOptions& options) {
-  const int64_t start_nanos = options.deadline.clock == nullptr
-                                  ? 0
-                                  : options.deadline.clock->MonotonicNanos();
   ALLOT_RETURN_IF_ERROR(Validate(problem));
   if (!options.warm_price.empty() &&
       options.warm_price.size() != problem.capacity.size()) {
@@ -33,22 +30,20 @@ absl::StatusOr<Assignment> Match(const Problem& problem,
   for (double& price : warm_price) {
     if (!(price > 0) || !std::isfinite(price)) price = 0;
   }
-  Deadline deadline = options.deadline;
-  if (deadline.clock != nullptr) deadline.start_nanos = start_nanos;
   if (options.solver == Solver::kGreedy) {
     return SolveGreedy(problem, warm_price);
   }
   if (options.solver == Solver::kHungarian) {
-    return SolveHungarian(problem, warm_price, deadline);
+    return SolveHungarian(problem, warm_price, options.deadline);
   }
   // On few pairs shortest paths end before an auction's price war does.
   constexpr int kFewEdges = 20'000;
   if (options.solver == Solver::kAuto && problem.num_edges() <= kFewEdges) {
-    return SolveHungarian(problem, warm_price, deadline);
+    return SolveHungarian(problem, warm_price, options.deadline);
   }
   AuctionOptions auction;
   auction.warm_price = warm_price;
-  auction.deadline = deadline;
+  auction.deadline = options.deadline;
   auction.gap_tolerance = options.gap_tolerance;
   auction.try_repair_first = options.solver == Solver::kAuto;
   return SolveAuction(problem, auction);

@@ -8,11 +8,12 @@
 namespace allot {
 
 template <typename V>
-Repair<V>::Repair(Flow<V>& flow, LabelerIndex& index)
+Repair<V>::Repair(Flow<V>& flow, LabelerIndex<V>& index)
     : flow_(flow),
       index_(index),
       node_(flow.num_labelers()),
-      seen_(flow.num_tasks()) {
+      seen_(flow.num_tasks()),
+      free_bound_(flow.num_tasks()) {
   int32_t most = 0;
   for (int t = 0; t < flow.num_tasks(); ++t) {
     most =
@@ -111,6 +112,7 @@ void Repair<V>::FillBest(int32_t task, int32_t k,
              all_free_ ? nullptr : flow_.price.data(),
              problem.offset[task + 1] - begin, k, top);
   const V least = std::max(V{0}, top.reduced[k - 1]);
+  free_bound_[task] = least;
   int32_t i = 0;
   for (; i < k && top.reduced[i] > least; ++i) {
     flow_.Fill(task, begin + top.index[i]);
@@ -141,6 +143,70 @@ void Repair<V>::FillBestOfMany(int32_t task, int32_t k) {
     order_.resize(k);
   }
   for (const int32_t e : order_) flow_.Fill(task, e);
+  free_bound_[task] = flow_.largest;
+}
+
+// The task's unused edges are worth no more than `bound` from now on.
+template <typename V>
+void Repair<V>::NoteBound(int32_t task, V bound) {
+  free_bound_[task] = bound;
+  const int32_t first = flow_.slot_begin[task];
+  for (int32_t s = first; s < first + flow_.filled[task]; ++s) {
+    const auto& slot = flow_.slots[s];
+    flow_.holdings(flow_.labeler[slot.edge])[slot.place].free_bound = bound;
+  }
+}
+
+// The `excess` slots of a labeler that lose least by leaving, into leaving_;
+// returns the most that one of them loses. Rows are read in the order of what
+// is known to be lost at least, until nobody else can be among them.
+template <typename V>
+V Repair<V>::FindLeavers(int32_t labeler, int32_t excess, int64_t& work) {
+  const Problem& problem = *flow_.problem;
+  const auto less = [](const Leaver& x, const Leaver& y) {
+    return x.loss != y.loss ? x.loss < y.loss : x.slot < y.slot;
+  };
+  const auto more = [&](const Leaver& x, const Leaver& y) {
+    return less(y, x);
+  };
+  const auto* held = flow_.holdings(labeler);
+  const V price = flow_.price[labeler];
+  leavers_.clear();
+  for (int32_t i = 0; i < flow_.load[labeler]; ++i) {
+    const V bound = std::min(held[i].free_bound, free_bound_[held[i].task]);
+    leavers_.push_back({held[i].worth - price - std::max(V{0}, bound),
+                        held[i].slot, Flow<V>::kNone});
+  }
+  std::make_heap(leavers_.begin(), leavers_.end(), more);
+  leaving_.clear();
+  while (!leavers_.empty()) {
+    std::pop_heap(leavers_.begin(), leavers_.end(), more);
+    Leaver leaver = leavers_.back();
+    leavers_.pop_back();
+    const bool enough = static_cast<int32_t>(leaving_.size()) == excess;
+    if (enough && leaver.loss >= leaving_.front().loss) break;
+    if (!leavers_.empty()) {
+      flow_.PrefetchRow(flow_.slots[leavers_.front().slot].task);
+    }
+    const int32_t t = flow_.slots[leaver.slot].task;
+    const int32_t begin = problem.offset[t];
+    const int32_t size = problem.offset[t + 1] - begin;
+    work -= size;
+    Top<V> top;
+    TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
+               flow_.price.data(), size, 2, top);
+    free_bound_[t] = std::max(V{0}, top.reduced[0]);
+    leaver.loss = flow_.slot_reduced(leaver.slot) - free_bound_[t];
+    if (top.reduced[0] > 0) leaver.to = begin + top.index[0];
+    if (enough) {
+      if (!less(leaver, leaving_.front())) continue;
+      std::pop_heap(leaving_.begin(), leaving_.end(), less);
+      leaving_.pop_back();
+    }
+    leaving_.push_back(leaver);
+    std::push_heap(leaving_.begin(), leaving_.end(), less);
+  }
+  return leaving_.front().loss;
 }
 
 // An overloaded labeler's price rises until as many slots as she has too many
@@ -161,35 +227,9 @@ void Repair<V>::RaisePrices() {
     const int32_t excess = flow_.load[l] - problem.capacity[l];
     if (excess <= 0) continue;
     if (OutOfLimits()) return;
-    leavers_.clear();
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
-         s = flow_.slots[s].next) {
-      if (flow_.slots[s].next != Flow<V>::kNone) {
-        flow_.PrefetchRow(flow_.slots[flow_.slots[s].next].task);
-      }
-      const int32_t t = flow_.slots[s].task;
-      const int32_t begin = problem.offset[t];
-      V best = 0;
-      int32_t to = Flow<V>::kNone;
-      const BestEdge<V> free =
-          LargestReduced(flow_.labeler + begin, flow_.value.data() + begin,
-                         flow_.price.data(), problem.offset[t + 1] - begin);
-      if (free.reduced > 0) {
-        best = free.reduced;
-        to = begin + free.index;
-      }
-      work -= problem.offset[t + 1] - problem.offset[t];
-      leavers_.push_back({flow_.slot_reduced(s) - best, s, to});
-    }
-    std::nth_element(leavers_.begin(), leavers_.begin() + (excess - 1),
-                     leavers_.end(), [](const Leaver& x, const Leaver& y) {
-                       return x.loss != y.loss ? x.loss < y.loss
-                                               : x.slot < y.slot;
-                     });
-    const V raise = leavers_[excess - 1].loss;
+    const V raise = FindLeavers(l, excess, work);
     flow_.price[l] += raise;
-    for (int32_t i = 0; i < excess; ++i) {
-      const Leaver& leaver = leavers_[i];
+    for (const Leaver& leaver : leaving_) {
       if (leaver.to == Flow<V>::kNone) {
         flow_.Empty(leaver.slot);
         continue;
@@ -198,17 +238,11 @@ void Repair<V>::RaisePrices() {
       const bool has_room = flow_.load[to] < problem.capacity[to];
       // Ties among overloaded labelers would go round in circles.
       if (raise == 0 && !has_room) continue;
+      // What it leaves is worth no more than what it goes to: its bound holds.
       flow_.Move(leaver.slot, leaver.to);
       if (flow_.load[to] == problem.capacity[to] + 1) queue.push_back(to);
     }
   }
-}
-
-// The slot is about to let its edge go.
-template <typename V>
-void Repair<V>::NoteFreed(int32_t slot) {
-  V& best = seen_[flow_.slots[slot].task].best_free;
-  best = std::max(best, flow_.slot_reduced(slot));
 }
 
 // Frees one slot of an overloaded labeler.
@@ -227,36 +261,45 @@ bool Repair<V>::Relieve(int32_t source) {
     node_[l].settled = 1;
     tree_.push_back(l);
     if (OutOfLimits()) return false;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
-         s = flow_.slots[s].next) {
-      if (flow_.slots[s].next != Flow<V>::kNone) {
-        flow_.PrefetchRow(flow_.slots[flow_.slots[s].next].task);
+    auto* const held = flow_.holdings(l);
+    const V offset = label.distance - flow_.price[l];
+    waiting_.clear();
+    for (int32_t i = 0; i < flow_.load[l]; ++i) {
+      const V base = offset + held[i].worth;
+      if (base < shortest) {
+        shortest = base;
+        end_slot = held[i].slot;
+        end_labeler = Flow<V>::kNone;
       }
-      const int32_t t = flow_.slots[s].task;
-      const V base = label.distance + flow_.slot_reduced(s);
+      if (base - held[i].free_bound >= shortest) continue;
+      flow_.PrefetchRow(held[i].task);
+      waiting_.push_back({base, i});
+    }
+    for (const Waiting& waiting : waiting_) {
+      const V base = waiting.base;
+      const int32_t t = held[waiting.place].task;
+      if (base - free_bound_[t] >= shortest) {
+        held[waiting.place].free_bound = free_bound_[t];
+        continue;
+      }
       // A task reached before at no more than this has nothing new to offer.
       if (seen_[t].search == search_ && seen_[t].distance <= base) continue;
       seen_[t].search = search_;
       seen_[t].distance = base;
-      if (base < shortest) {
-        shortest = base;
-        end_slot = s;
-        end_labeler = Flow<V>::kNone;
-      }
-      if (base - seen_[t].best_free >= shortest) continue;
       // What can beat the shortest path known; it may shrink meanwhile.
       const int32_t begin = problem.offset[t];
-      const int found = FindAbove(
+      const Above<V> above = FindAbove(
           flow_.labeler + begin, flow_.value.data() + begin, flow_.price.data(),
           problem.offset[t + 1] - begin, base - shortest, found_.data());
-      V best_free = base - shortest;
-      for (int i = 0; i < found; ++i) {
+      free_bound_[t] = std::max(V{0}, above.largest);
+      held[waiting.place].free_bound = free_bound_[t];
+      const int32_t s = held[waiting.place].slot;
+      for (int i = 0; i < above.count; ++i) {
         const int32_t e = begin + found_[i];
+        if (flow_.value[e] <= 0) continue;
         const int32_t to = flow_.labeler[e];
-        const V distance = base - flow_.reduced(e);
-        if (flow_.taken(e)) continue;
-        best_free = std::max(best_free, base - distance);
-        if (distance >= shortest || flow_.value[e] == 0) continue;
+        const V distance = base - flow_.value[e] + flow_.price[to];
+        if (distance >= shortest) continue;
         if (node_[to].search == search_) {
           if (distance >= node_[to].distance) continue;
         } else {
@@ -265,18 +308,15 @@ bool Repair<V>::Relieve(int32_t source) {
         }
         node_[to].distance = distance;
         node_[to].via_slot = s;
-        node_[to].via_edge = e;
+        node_[to].via = e;
         if (flow_.load[to] < problem.capacity[to]) {
           shortest = distance;
           end_labeler = to;
         } else {
-          if (flow_.first[to] != Flow<V>::kNone) {
-            flow_.PrefetchRow(flow_.slots[flow_.first[to]].task);
-          }
+          if (flow_.load[to] > 0) __builtin_prefetch(flow_.holdings(to));
           Push(distance, to);
         }
       }
-      seen_[t].best_free = best_free;
     }
   }
   for (const int32_t l : tree_) {
@@ -284,31 +324,40 @@ bool Repair<V>::Relieve(int32_t source) {
       flow_.price[l] += shortest - node_[l].distance;
   }
   ++stats_->augmentations;
-  int32_t from;
-  if (end_labeler == Flow<V>::kNone) {
-    from = flow_.labeler[flow_.slots[end_slot].edge];
-  } else {
-    from = end_labeler;
-  }
-  // The moves are made from the path's end backwards; Empty() renumbers slots
-  // of its own task only, which no earlier move of the path holds.
-  const bool empties = end_labeler == Flow<V>::kNone;
-  const int32_t emptied = end_slot;
-  while (from != source) {
-    const int32_t slot = node_[from].via_slot;
-    const int32_t parent = flow_.labeler[flow_.slots[slot].edge];
-    NoteFreed(slot);
-    flow_.Move(slot, node_[from].via_edge);
-    from = parent;
-  }
-  if (empties) {
-    NoteFreed(emptied);
-    flow_.Empty(emptied);
-  }
+  Follow(source, end_labeler, end_slot);
   return true;
 }
 
-// What the task's worst slot is worth, 0 if one is empty.
+// Makes the moves of the path found, from its end backwards. Where it ends by
+// leaving a slot empty there is no end labeler. Empty() renumbers slots of its
+// own task only, which no earlier move of the path holds.
+template <typename V>
+void Repair<V>::Follow(int32_t source, int32_t end_labeler, int32_t end_slot) {
+  // The edge that the slot lets go is one that its task does without.
+  const auto freed = [&](int32_t slot) {
+    return std::max(free_bound_[flow_.slots[slot].task],
+                    flow_.slot_reduced(slot));
+  };
+  int32_t from = end_labeler;
+  if (from == Flow<V>::kNone) {
+    from = flow_.labeler[flow_.slots[end_slot].edge];
+  }
+  while (from != source) {
+    const int32_t slot = node_[from].via_slot;
+    const int32_t parent = flow_.labeler[flow_.slots[slot].edge];
+    const V bound = freed(slot);
+    flow_.Move(slot, node_[from].via);
+    NoteBound(flow_.slots[slot].task, bound);
+    from = parent;
+  }
+  if (end_labeler == Flow<V>::kNone) {
+    const int32_t t = flow_.slots[end_slot].task;
+    const V bound = freed(end_slot);
+    flow_.Empty(end_slot);
+    NoteBound(t, bound);
+  }
+}
+
 // Makes an interrupted flow feasible: overloaded labelers keep the slots that
 // lose most, and what they drop goes to whoever has room, in task order.
 template <typename V>
@@ -318,9 +367,8 @@ void Repair<V>::CutBack() {
     const int32_t excess = flow_.load[l] - problem.capacity[l];
     if (excess <= 0) continue;
     std::vector<int32_t> held;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
-         s = flow_.slots[s].next) {
-      held.push_back(flow_.slots[s].edge);
+    for (int32_t i = 0; i < flow_.load[l]; ++i) {
+      held.push_back(flow_.slots[flow_.holdings(l)[i].slot].edge);
     }
     std::sort(held.begin(), held.end(), [&](int32_t x, int32_t y) {
       if (flow_.value[x] != flow_.value[y]) {
@@ -331,8 +379,8 @@ void Repair<V>::CutBack() {
     held.resize(excess);
     // Empty() renumbers slots, so each edge is found again by its task.
     for (const int32_t e : held) {
-      for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
-           s = flow_.slots[s].next) {
+      for (int32_t i = 0; i < flow_.load[l]; ++i) {
+        const int32_t s = flow_.holdings(l)[i].slot;
         if (flow_.slots[s].edge != e) continue;
         flow_.Empty(s);
         break;
@@ -362,7 +410,7 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
   stats_ = &stats;
   result_ = RepairResult::kOptimal;
   scans_ = 0;
-  in_value_.clear();
+  supplying_ = false;
   touched_.clear();
   const Problem& problem = *flow_.problem;
   ContentTasks();
@@ -372,7 +420,6 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
   if (result_ == RepairResult::kOptimal && Excess() > limits.most_excess) {
     return RepairResult::kCapped;
   }
-  for (Seen& task : seen_) task.best_free = flow_.largest;
   bool going = result_ == RepairResult::kOptimal;
   for (int l = 0; l < num_labelers && going; ++l) {
     while (going && flow_.load[l] > problem.capacity[l]) going = Relieve(l);
@@ -383,7 +430,7 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
     }
   }
   stats.scanned += scans_;
-  if (result_ == RepairResult::kDeadline) CutBack();
+  if (result_ == RepairResult::kDeadline && limits.cut_back) CutBack();
   return result_;
 }
 

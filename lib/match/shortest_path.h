@@ -17,6 +17,11 @@
 // Before any search, one overloaded labeler after the other raises her own
 // price until her excess leaves for its next best, which takes care of most.
 //
+// While the first direction lasts prices only rise, so whatever a task's best
+// unused edge was once worth bounds it from then on (free_bound). Most slots of
+// an overloaded labeler can be passed over by that bound, without a look at the
+// task's row; this is where the time goes otherwise.
+//
 // From prices 0 only the first direction happens and this is the Hungarian
 // method; from an auction's prices few labelers are wrong.
 //
@@ -42,7 +47,7 @@ namespace allot {
 
 enum class RepairResult {
   kOptimal,
-  kDeadline,  // feasible: what was overloaded has been cut back
+  kDeadline,  // feasible if limits.cut_back: nobody is overloaded any more
   kCapped,    // given up: too much is wrong. Overloaded; prices are usable
 };
 
@@ -53,6 +58,7 @@ struct RepairLimits {
   int64_t hopeless_excess = INT64_MAX;
   int64_t most_excess = INT64_MAX;
   int64_t most_scans = INT64_MAX;  // of labelers
+  bool cut_back = true;            // at the deadline, to a feasible flow
 };
 
 template <typename V>
@@ -60,7 +66,7 @@ class Repair {
  public:
   // Keeps references; changes the flow's slots and prices, and builds the index
   // if it is needed and not built yet.
-  Repair(Flow<V>& flow, LabelerIndex& index);
+  Repair(Flow<V>& flow, LabelerIndex<V>& index);
 
   // Requires prices in [0, A]. Slots already filled matter only as a
   // preference among ties.
@@ -68,9 +74,13 @@ class Repair {
 
  private:
   struct Leaver {
-    V loss;
+    V loss;  // or a bound from below, until the task's row has been read
     int32_t slot;
     int32_t to;  // edge, or kNone to stay empty
+  };
+  struct Waiting {
+    V base;
+    int32_t place;  // among the labeler's holdings
   };
   struct Label {
     V distance;
@@ -80,10 +90,13 @@ class Repair {
   void ContentTasks();
   void FillBest(int32_t task, int32_t k, std::span<const int32_t> kept);
   void FillBestOfMany(int32_t task, int32_t k);
+  void NoteBound(int32_t task, V bound);
+  V FindLeavers(int32_t labeler, int32_t excess, int64_t& work);
   void RaisePrices();
   int64_t Excess() const;
   bool Relieve(int32_t source);
-  void NoteFreed(int32_t slot);
+  void Follow(int32_t source, int32_t end_labeler, int32_t end_slot);
+  bool Serves(int32_t labeler, int32_t task) const;
   void PrepareSupply();
   V Profit(int32_t task) const;
   bool Supply(int32_t source);
@@ -95,7 +108,7 @@ class Repair {
   void Begin(int32_t source);
 
   Flow<V>& flow_;
-  LabelerIndex& index_;
+  LabelerIndex<V>& index_;
   RepairLimits limits_;
   RepairResult result_ = RepairResult::kOptimal;
   SolveStats* stats_ = nullptr;
@@ -108,26 +121,28 @@ class Repair {
   struct Node {
     V distance;
     int32_t search = 0;
-    int32_t via_slot, via_edge;  // the move into it
+    // The move that reaches it: of this slot to this edge, or, while supplying,
+    // from it to this labeler.
+    int32_t via_slot, via;
     bool settled;
   };
   std::vector<Node> node_;  // [labelers]
   struct Seen {
     V distance;
-    // No edge that the task does without has a larger reduced value. While
-    // Relieve() runs: prices only rise.
-    V best_free;
     int32_t search = 0;
   };
-  std::vector<Seen> seen_;     // [tasks]
+  std::vector<Seen> seen_;  // [tasks]
+  // [tasks] No edge that the task does without has a larger reduced value.
+  std::vector<V> free_bound_;
   std::vector<int32_t> tree_;  // settled labelers
 
   // While Supply() runs.
-  std::vector<V> in_value_;  // a, as index_.edge
-  std::vector<V> profit_;    // [tasks]
+  bool supplying_ = false;
+  std::vector<V> profit_;  // [tasks]
   std::vector<int32_t> touched_;
   std::vector<int32_t> kept_, order_, found_;
-  std::vector<Leaver> leavers_;
+  std::vector<Leaver> leavers_, leaving_;
+  std::vector<Waiting> waiting_;
 };
 
 }  // namespace allot

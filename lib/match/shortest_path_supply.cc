@@ -18,16 +18,23 @@ V Repair<V>::Profit(int32_t task) const {
   return profit;
 }
 
+// Whether the labeler serves the task already.
+template <typename V>
+bool Repair<V>::Serves(int32_t labeler, int32_t task) const {
+  const int32_t first = flow_.slot_begin[task];
+  for (int32_t s = first; s < first + flow_.filled[task]; ++s) {
+    if (flow_.labeler[flow_.slots[s].edge] == labeler) return true;
+  }
+  return false;
+}
+
 template <typename V>
 void Repair<V>::PrepareSupply() {
-  if (!index_.built()) index_.Build(*flow_.problem, flow_.labeler);
-  in_value_.resize(index_.edge.size());
-  for (size_t i = 0; i < in_value_.size(); ++i) {
-    in_value_[i] = flow_.worth(index_.edge[i]);
-  }
+  supplying_ = true;
+  index_.Build(flow_);
   int32_t most = 0;
   for (int l = 0; l < flow_.num_labelers(); ++l) {
-    most = std::max(most, index_.begin[l + 1] - index_.begin[l]);
+    most = std::max(most, index_.degree(l));
   }
   if (found_.size() < static_cast<size_t>(most) + 8) found_.resize(most + 8);
   profit_.resize(flow_.num_tasks());
@@ -38,12 +45,11 @@ void Repair<V>::PrepareSupply() {
 // price to 0.
 template <typename V>
 bool Repair<V>::Supply(int32_t source) {
-  if (in_value_.empty()) PrepareSupply();
+  if (!supplying_) PrepareSupply();
   Begin(source);
   V shortest = flow_.price[source];
   int32_t end_labeler = source;       // who gives up a slot
-  int32_t end_edge = Flow<V>::kNone;  // or: the edge that fills an empty slot
-  int32_t end_task = Flow<V>::kNone;
+  int32_t end_task = Flow<V>::kNone;  // or: whose empty slot she fills
   while (!heap_.empty()) {
     const Label label = Pop();
     if (label.distance >= shortest) break;
@@ -56,21 +62,22 @@ bool Repair<V>::Supply(int32_t source) {
     // gains a - p. It may shrink meanwhile.
     const int32_t begin = index_.begin[l];
     const int found =
-        FindAbove(index_.task.data() + begin, in_value_.data() + begin,
-                  profit_.data(), index_.begin[l + 1] - begin,
-                  flow_.price[l] - (shortest - label.distance), found_.data());
+        FindAbove(index_.task.data() + begin, index_.value.data() + begin,
+                  profit_.data(), index_.degree(l),
+                  flow_.price[l] - (shortest - label.distance), found_.data())
+            .count;
     for (int i = 0; i < found; ++i) {
-      const int32_t e = index_.edge[begin + found_[i]];
-      if (flow_.value[e] <= 0) continue;
-      const V base = label.distance - flow_.value[e] + flow_.price[l];
+      const V value = index_.value[begin + found_[i]];
+      if (value == 0) continue;
+      const V base = label.distance - value + flow_.price[l];
       const int32_t t = index_.task[begin + found_[i]];
       if (base + profit_[t] >= shortest) continue;
       if (seen_[t].search == search_ && seen_[t].distance <= base) continue;
+      if (Serves(l, t)) continue;
       seen_[t].search = search_;
       seen_[t].distance = base;
       if (flow_.room(t) > 0) {
         shortest = base;
-        end_edge = e;
         end_task = t;
         end_labeler = l;
         continue;
@@ -89,11 +96,11 @@ bool Repair<V>::Supply(int32_t source) {
         }
         node_[to].distance = distance;
         node_[to].via_slot = s;
-        node_[to].via_edge = e;
+        node_[to].via = l;
         if (distance + flow_.price[to] < shortest) {
           shortest = distance + flow_.price[to];
           end_labeler = to;
-          end_edge = Flow<V>::kNone;
+          end_task = Flow<V>::kNone;
         }
         Push(distance, to);
       }
@@ -102,23 +109,23 @@ bool Repair<V>::Supply(int32_t source) {
   for (const int32_t l : tree_) {
     if (node_[l].distance >= shortest) continue;
     flow_.price[l] -= shortest - node_[l].distance;
-    for (int32_t s = flow_.first[l]; s != Flow<V>::kNone;
-         s = flow_.slots[s].next) {
-      touched_.push_back(flow_.slots[s].task);
+    for (int32_t i = 0; i < flow_.load[l]; ++i) {
+      touched_.push_back(flow_.holdings(l)[i].task);
     }
   }
   ++stats_->augmentations;
-  if (end_edge != Flow<V>::kNone) {
-    flow_.Fill(end_task, end_edge);
+  if (end_task != Flow<V>::kNone) {
+    flow_.Fill(end_task, flow_.FindEdge(end_task, end_labeler));
     touched_.push_back(end_task);
   }
   int32_t from = end_labeler;
   while (from != source) {
     const int32_t slot = node_[from].via_slot;
-    const int32_t edge = node_[from].via_edge;
-    flow_.Move(slot, edge);
-    touched_.push_back(flow_.slots[slot].task);
-    from = flow_.labeler[edge];
+    const int32_t to = node_[from].via;
+    const int32_t t = flow_.slots[slot].task;
+    flow_.Move(slot, flow_.FindEdge(t, to));
+    touched_.push_back(t);
+    from = to;
   }
   for (const int32_t t : touched_) profit_[t] = Profit(t);
   touched_.clear();
@@ -127,6 +134,8 @@ bool Repair<V>::Supply(int32_t source) {
 
 template int32_t Repair<int32_t>::Profit(int32_t) const;
 template int64_t Repair<int64_t>::Profit(int32_t) const;
+template bool Repair<int32_t>::Serves(int32_t, int32_t) const;
+template bool Repair<int64_t>::Serves(int32_t, int32_t) const;
 template void Repair<int32_t>::PrepareSupply();
 template void Repair<int64_t>::PrepareSupply();
 template bool Repair<int32_t>::Supply(int32_t);

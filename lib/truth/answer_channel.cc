@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "lib/truth/tempering.h"
+
 namespace allot {
 namespace {
 
@@ -18,11 +20,13 @@ double Entropy(std::span<const float> p) {
 
 }  // namespace
 
-AnswerChannels::AnswerChannels(int32_t num_classes, std::vector<float> rows)
-    : num_classes_(num_classes),
-      cells_(static_cast<size_t>(num_classes) * num_classes),
+AnswerChannels::AnswerChannels(std::vector<float> class_prior,
+                               std::vector<float> rows)
+    : num_classes_(static_cast<int32_t>(class_prior.size())),
+      cells_(class_prior.size() * class_prior.size()),
+      class_prior_(std::move(class_prior)),
       rows_(std::move(rows)) {
-  const auto k = static_cast<size_t>(num_classes);
+  const auto k = class_prior_.size();
   const size_t channels = rows_.size() / cells_;
   entropy_.reserve(channels * k);
   bound_.reserve(channels);
@@ -47,25 +51,50 @@ AnswerChannels::AnswerChannels(int32_t num_classes, std::vector<float> rows)
   }
 }
 
-AnswerChannels::Worth AnswerChannels::Of(
-    int32_t channel, std::span<const float> posterior) const {
+double AnswerChannels::Bits(int32_t channel,
+                            std::span<const float> posterior) const {
   const auto k = static_cast<size_t>(num_classes_);
   const float* rows = &rows_[static_cast<size_t>(channel) * cells_];
   const float* entropy = &entropy_[static_cast<size_t>(channel) * k];
-  Worth worth;
   double known = 0;
-  for (size_t c = 0; c < k; ++c) {
-    worth.accuracy += posterior[c] * rows[c * k + c];
-    known += posterior[c] * entropy[c];
-  }
+  for (size_t c = 0; c < k; ++c) known += posterior[c] * entropy[c];
   double bits = 0;
   for (size_t l = 0; l < k; ++l) {
     double answered = 0;
     for (size_t c = 0; c < k; ++c) answered += posterior[c] * rows[c * k + l];
     if (answered > 0) bits -= answered * std::log2(answered);
   }
-  worth.bits = std::max(0.0, bits - known);
-  return worth;
+  return std::max(0.0, bits - known);
+}
+
+std::vector<float> AnswerChannels::Posterior(
+    std::span<const double> prior,
+    std::span<const ChannelAnswer> answers) const {
+  const auto k = static_cast<size_t>(num_classes_);
+  double weight = 0;
+  for (const ChannelAnswer& answer : answers) weight += answer.weight;
+  const double power = answers.empty() ? 1 : EffectiveEvidencePower(weight);
+  std::vector<double> log_p(k);
+  for (size_t c = 0; c < k; ++c) {
+    double evidence = prior.empty() ? std::log(class_prior_[c]) : 0;
+    for (const ChannelAnswer& answer : answers) {
+      evidence +=
+          answer.weight *
+          std::log(
+              rows(answer.channel)[c * k + static_cast<size_t>(answer.label)]);
+    }
+    const double stated =
+        prior.empty() ? 0 : std::log(std::max(prior[c], 1e-300));
+    log_p[c] = stated + power * evidence;
+  }
+  const double highest = *std::max_element(log_p.begin(), log_p.end());
+  double total = 0;
+  for (double& p : log_p) total += p = std::exp(p - highest);
+  std::vector<float> posterior(k);
+  for (size_t c = 0; c < k; ++c) {
+    posterior[c] = static_cast<float>(log_p[c] / total);
+  }
+  return posterior;
 }
 
 }  // namespace allot

@@ -12,17 +12,18 @@
 // knows that who always says "no" tells nothing, and that who errs on one class
 // only tells much where that class is in doubt.
 //
-// The rows are frequencies, of a labeler's answers against what the fit
-// believes of the tasks, with a prior of one answer a row around the mean
-// labeler. That is less shrinkage than a posterior wants (label_model.h), and
-// on purpose: who looks good after a few answers is asked more, so that she is
-// soon known, instead of everybody a little.
+// The rows are those of a Dawid-Skene fit (FitChannels() in
+// label_model_fit.h), which takes a labeler at her few answers' word. That is
+// less shrinkage than judging wants (label_model.h), and on purpose: who looks
+// good is asked more, so that she is soon known, and the answers come from few
+// labelers who are known well instead of many who are not. A stranger is taken
+// to be right with kStrangerAccuracy.
 //
 // Bound    No posterior makes more of a channel than its capacity; any q gives
 //          capacity <= max_c KL(P(. | c) || q). bound() is that for the mean
 //          row: pairs that cannot compete are left out by it unseen.
-// Cost     O(K^2) a pair, two logarithms at K = 2. Memory 4 (K^2 + K + 1) bytes
-//          a labeler.
+// Cost     bits: O(K^2) a pair, two logarithms at K = 2. Memory
+//          4 (K^2 + K + 1) bytes a labeler.
 #ifndef ALLOT_LIB_TRUTH_ANSWER_CHANNEL_H_
 #define ALLOT_LIB_TRUTH_ANSWER_CHANNEL_H_
 
@@ -37,40 +38,61 @@ namespace allot {
 // from the answers of one labeler.
 inline constexpr int32_t kMostChannelClasses = 16;
 
+// Of an answer of somebody who has given none yet.
+inline constexpr double kStrangerAccuracy = 0.7;
+
+struct ChannelAnswer {
+  int32_t channel = 0;
+  int32_t label = 0;
+  double weight = 1;  // below 1 among copies, see group_weights.h
+};
+
 // Immutable once built.
 class AnswerChannels {
  public:
   AnswerChannels() = default;
-  // `rows` [channels x K x K], rows = truth, each summing to 1.
-  AnswerChannels(int32_t num_classes, std::vector<float> rows);
+  // `rows` [channels x K x K], rows = truth, each summing to 1; no entry of a
+  // channel that Posterior() is asked about is 0. `class_prior` [K], positive,
+  // sums to 1.
+  AnswerChannels(std::vector<float> class_prior, std::vector<float> rows);
 
   int32_t num_classes() const { return num_classes_; }
   int32_t size() const { return static_cast<int32_t>(bound_.size()); }
   bool empty() const { return bound_.empty(); }
 
+  // Of a slot of the model, or, if it is negative, the stranger's: the last.
+  int32_t ChannelOf(int32_t slot) const {
+    return slot >= 0 ? slot : size() - 1;
+  }
+
   // P(answer = . | truth), [K x K].
   std::span<const float> rows(int32_t channel) const {
     return {&rows_[static_cast<size_t>(channel) * cells_], cells_};
   }
-  // Of the whole table, for saving.
+  // The whole table and the prior, for saving.
   const std::vector<float>& table() const { return rows_; }
+  const std::vector<float>& class_prior() const { return class_prior_; }
 
   // At least bits() under any posterior.
   float bound(int32_t channel) const { return bound_[channel]; }
 
-  // `posterior` [K], sums to 1.
-  struct Worth {
-    double bits = 0;
-    double accuracy = 0;  // P(the answer is right)
-  };
-  Worth Of(int32_t channel, std::span<const float> posterior) const;
+  // What an answer is expected to tell. `posterior` [K], sums to 1. >= 0.
+  double Bits(int32_t channel, std::span<const float> posterior) const;
+
+  // What is known of a task by its answers, [K]: P(class) prod_a P(l_a | class)
+  // tempered as in judging (tempering.h), so that the bits still to be had are
+  // not understated. `prior` [K], positive on any scale, is the task's own and
+  // not tempered; empty: class_prior().
+  std::vector<float> Posterior(std::span<const double> prior,
+                               std::span<const ChannelAnswer> answers) const;
 
  private:
   int32_t num_classes_ = 0;
   size_t cells_ = 0;
-  std::vector<float> rows_;     // [channels x K x K]
-  std::vector<float> entropy_;  // [channels x K] of each row, bits
-  std::vector<float> bound_;    // [channels]
+  std::vector<float> class_prior_;  // [K]
+  std::vector<float> rows_;         // [channels x K x K]
+  std::vector<float> entropy_;      // [channels x K] of each row, bits
+  std::vector<float> bound_;        // [channels]
 };
 
 }  // namespace allot

@@ -57,8 +57,8 @@ struct LabelModel {
 
   CalibrationMap calibration;
 
-  // What planning expects of each slot's answers, and, last, of the mean
-  // labeler's. Empty without matrices, or beyond kMostChannelClasses.
+  // What planning expects of each slot's answers, and, last, of a stranger's.
+  // Empty without matrices, or beyond kMostChannelClasses.
   AnswerChannels channels;
 };
 

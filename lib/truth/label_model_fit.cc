@@ -4,14 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <numeric>
 #include <tuple>
 #include <utility>
 
 #include "lib/base/status_macros.h"
+#include "lib/truth/dawid_skene.h"
 #include "lib/truth/gold_index.h"
 #include "lib/truth/hierarchical.h"
-#include "lib/truth/tempering.h"
 
 namespace allot {
 namespace {
@@ -87,60 +86,43 @@ LabelModel Freeze(const HierarchicalFit& fit, int32_t slots, int32_t classes) {
   return model;
 }
 
-// Frequencies of the answers to tasks of each class, as far as the fit is sure
-// of these, before tempering. `gold` overrides it.
-AnswerChannels CountChannels(const HierarchicalFit& fit,
-                             std::span<const LabelAnswer> answers,
-                             std::span<const GoldLabel> gold,
-                             const LabelModel& model) {
-  if (!model.has_matrices || model.num_classes > kMostChannelClasses) return {};
-  constexpr double kPriorAnswers = 1;
+// The channels of planning, the stranger's last.
+absl::StatusOr<AnswerChannels> FitChannels(const LabelModelInput& input,
+                                           std::span<const LabelAnswer> answers,
+                                           std::span<const GoldLabel> gold,
+                                           const LabelModel& model) {
+  if (!model.has_matrices || model.num_classes > kMostChannelClasses) {
+    return AnswerChannels();
+  }
   const auto k = static_cast<size_t>(model.num_classes);
-  const size_t slots = model.knowing.size();
-  const MatrixF& posterior = fit.aggregation.posterior;
-  std::vector<int32_t> count(static_cast<size_t>(posterior.rows()), 0);
-  for (const LabelAnswer& answer : answers) ++count[answer.task];
-  std::vector<double> belief(count.size() * k);
-  for (size_t t = 0; t < count.size(); ++t) {
-    const double power = 1 / EvidencePower(count[t]);
-    double sum = 0;
-    for (size_t c = 0; c < k; ++c) {
-      const double p =
-          posterior(static_cast<Eigen::Index>(t), static_cast<Eigen::Index>(c));
-      sum += belief[t * k + c] = std::pow(p, power);
-    }
-    for (size_t c = 0; c < k; ++c) belief[t * k + c] /= sum;
+  ALLOT_ASSIGN_OR_RETURN(const AnswerSet set,
+                         AnswerSet::Build(input.num_tasks, input.num_slots,
+                                          input.num_classes, answers));
+  ALLOT_ASSIGN_OR_RETURN(
+      const Aggregation fit,
+      FitDawidSkene(set, gold,
+                    {.max_iterations = 50, .threads = input.threads}));
+  // Certain of nothing.
+  constexpr float kLeast = 1e-6F;
+  std::vector<float> prior(k);
+  for (size_t c = 0; c < k; ++c) {
+    prior[c] = std::max(
+        kLeast,
+        static_cast<float>(fit.class_prior[static_cast<Eigen::Index>(c)]));
   }
-  for (const GoldLabel& known : gold) {
-    double* row = &belief[static_cast<size_t>(known.task) * k];
-    std::fill_n(row, k, 0.0);
-    row[known.label] = 1;
+  std::vector<float> rows;
+  rows.reserve(fit.confusion.size() + k * k);
+  for (const auto p : fit.confusion) {
+    rows.push_back(std::max(kLeast, static_cast<float>(p)));
   }
-  std::vector<double> cells((slots + 1) * k * k);
-  for (size_t i = 0; i <= slots; ++i) {
-    for (size_t c = 0; c < k; ++c) {
-      for (size_t l = 0; l < k; ++l) {
-        cells[(i * k + c) * k + l] =
-            kPriorAnswers * ((1 - model.mean_knowing) * model.guess[l * k + c] +
-                             (c == l ? model.mean_knowing : 0));
-      }
-    }
-  }
-  for (const LabelAnswer& answer : answers) {
-    const auto slot = static_cast<size_t>(answer.labeler);
-    for (size_t c = 0; c < k; ++c) {
-      cells[(slot * k + c) * k + static_cast<size_t>(answer.label)] +=
-          belief[static_cast<size_t>(answer.task) * k + c];
-    }
-  }
-  std::vector<float> rows(cells.size());
-  for (size_t row = 0; row < cells.size(); row += k) {
-    const double sum = std::accumulate(&cells[row], &cells[row] + k, 0.0);
+  for (size_t c = 0; c < k; ++c) {
     for (size_t l = 0; l < k; ++l) {
-      rows[row + l] = static_cast<float>(cells[row + l] / sum);
+      rows.push_back(static_cast<float>(
+          c == l ? kStrangerAccuracy
+                 : (1 - kStrangerAccuracy) / static_cast<double>(k - 1)));
     }
   }
-  return AnswerChannels(model.num_classes, std::move(rows));
+  return AnswerChannels(std::move(prior), std::move(rows));
 }
 
 class ModelFitter {
@@ -161,7 +143,8 @@ class ModelFitter {
     LabelModelFit result;
     ALLOT_ASSIGN_OR_RETURN(const HierarchicalFit fit, Fit(kHands));
     result.model = Freeze(fit, input_.num_slots, input_.num_classes);
-    result.model.channels = CountChannels(fit, answers_, gold_, result.model);
+    ALLOT_ASSIGN_OR_RETURN(result.model.channels,
+                           FitChannels(input_, answers_, gold_, result.model));
     result.iterations = fit.aggregation.iterations;
     ALLOT_RETURN_IF_ERROR(Calibrate(result));
     return result;

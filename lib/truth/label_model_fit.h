@@ -12,6 +12,9 @@
 // one of them counts, the members taking turns. Without this three copies of a
 // model would be a majority of their own making.
 //
+// Planning. Channels come from a Dawid-Skene fit to the same answers
+// (answer_channel.h says why not from the model that judges).
+//
 // Cost     5 fits with gold, 1 without; each O(30 * 5 K answers).
 // Threads  Deterministic: the same bits on any number of threads.
 // Errors   kInvalidArgument: as AnswerSet::Build(), IndexGold().

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// What --batch_window brings and costs: callers with one task each, at random
-// times, to labelers of different skills who have room for one task; leased, so
-// that what is taken is taken. Utility of all plans, calls a second of server
-// CPU, and latency, for several windows, over real connections.
+// What --batch_window brings and costs. Rounds of callers who come at once with
+// one task each, to labelers of different skills who have room for one task;
+// leased, so that what is taken is taken until the round is over. Utility of
+// all plans, CPU a call of server and callers together, and latency, for
+// several windows, over real connections; once with many more labelers than
+// tasks and once with hardly more, where who is taken matters.
 //
 //   ./tests/bench/run micro-batch
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
+#include <barrier>
 #include <chrono>
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -27,9 +31,9 @@ namespace allot {
 namespace {
 
 constexpr int kSkills = 8;
-constexpr int kLabelers = 600;
-constexpr int kTasks = 500;
 constexpr int kClients = 32;
+constexpr int kRounds = 25;
+constexpr int kTasks = kRounds * kClients;
 
 double CpuSeconds() {
   rusage usage{};
@@ -50,7 +54,7 @@ struct Outcome {
   int failed = 0;
 };
 
-Outcome Measure(absl::Duration window) {
+Outcome Measure(int labelers, absl::Duration window) {
   const SystemClock clock;
   Logger log(&clock, Severity::kError, [](absl::string_view) {});
   ServerOptions options;
@@ -77,7 +81,7 @@ Outcome Measure(absl::Duration window) {
     Rng rng(7);
     v1::UpsertLabelersRequest request;
     request.set_pool_id("p");
-    for (int i = 0; i < kLabelers; ++i) {
+    for (int i = 0; i < labelers; ++i) {
       v1::Labeler& labeler = *request.add_labelers();
       labeler.set_labeler_id(absl::StrCat("l", i));
       labeler.set_capacity(1);
@@ -95,15 +99,28 @@ Outcome Measure(absl::Duration window) {
   }
   std::vector<double> latencies(kTasks);
   std::vector<double> utilities(kTasks);
-  std::atomic<int> next{0};
+  std::vector<std::string> leases(kTasks);
   std::atomic<int> failed{0};
+  const auto release = [&]() noexcept {
+    grpc::ClientContext context;
+    v1::ReleaseLeasesRequest request;
+    v1::ReleaseLeasesResponse response;
+    request.set_pool_id("p");
+    for (std::string& lease : leases) {
+      if (!lease.empty()) request.add_lease_ids(std::move(lease));
+      lease.clear();
+    }
+    v1::AllocationService::NewStub(channel)->ReleaseLeases(&context, request,
+                                                           &response);
+  };
+  std::barrier round(kClients, release);
   const double cpu = CpuSeconds();
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::thread> clients;
   for (int c = 0; c < kClients; ++c) {
-    clients.emplace_back([&] {
+    clients.emplace_back([&, c] {
       const auto stub = v1::AllocationService::NewStub(channel);
-      for (int t = next++; t < kTasks; t = next++) {
+      for (int t = c; t < kTasks; t += kClients) {
         v1::AllocateRequest request;
         request.set_pool_id("p");
         v1::Task& task = *request.add_tasks();
@@ -119,6 +136,10 @@ Outcome Measure(absl::Duration window) {
                            std::chrono::steady_clock::now() - sent)
                            .count();
         utilities[i] = response.summary().objective();
+        if (response.assignments_size() == 1) {
+          leases[i] = response.assignments(0).lease().lease_id();
+        }
+        round.arrive_and_wait();
       }
     });
   }
@@ -137,19 +158,22 @@ Outcome Measure(absl::Duration window) {
 }
 
 int Main() {
-  std::printf("%d callers, %d tasks, %d labelers with room for one\n", kClients,
-              kTasks, kLabelers);
-  std::printf("%-8s %9s %8s %10s %14s %8s %8s %7s\n", "window", "utility",
-              "gain", "calls/s", "CPU us/call", "p50 ms", "p99 ms", "failed");
-  double alone = 0;
-  for (const int millis : {0, 1, 2, 5, 10}) {
-    const Outcome outcome = Measure(absl::Milliseconds(millis));
-    if (millis == 0) alone = outcome.utility;
-    std::printf("%-8s %9.2f %7.2f%% %10.0f %14.0f %8.2f %8.2f %7d\n",
-                absl::StrCat(millis, " ms").c_str(), outcome.utility,
-                100 * (outcome.utility / alone - 1), kTasks / outcome.seconds,
-                outcome.cpu_us_per_call, outcome.p50_ms, outcome.p99_ms,
-                outcome.failed);
+  std::printf("%d rounds of %d callers with one task each\n", kRounds,
+              kClients);
+  std::printf("%-8s %-8s %9s %8s %10s %14s %8s %8s %7s\n", "labelers", "window",
+              "utility", "gain", "calls/s", "CPU us/call", "p50 ms", "p99 ms",
+              "failed");
+  for (const int labelers : {600, 40}) {
+    double alone = 0;
+    for (const int millis : {0, 1, 2, 5, 10}) {
+      const Outcome outcome = Measure(labelers, absl::Milliseconds(millis));
+      if (millis == 0) alone = outcome.utility;
+      std::printf("%-8d %-8s %9.2f %7.2f%% %10.0f %14.0f %8.2f %8.2f %7d\n",
+                  labelers, absl::StrCat(millis, " ms").c_str(),
+                  outcome.utility, 100 * (outcome.utility / alone - 1),
+                  kTasks / outcome.seconds, outcome.cpu_us_per_call,
+                  outcome.p50_ms, outcome.p99_ms, outcome.failed);
+    }
   }
   return 0;
 }

@@ -89,15 +89,19 @@ TEST_P(Kernels, FindsWhatIsAboveAThreshold) {
     const Row row(GetParam() * 100 + n, n);
     const int32_t threshold = row.value[n / 2] - row.price[row.labeler[n / 2]];
     std::vector<int32_t> want;
+    int32_t largest = -1 << 30;
     for (int i = 0; i < n; ++i) {
-      if (row.value[i] - row.price[row.labeler[i]] > threshold) {
-        want.push_back(i);
-      }
+      const int32_t reduced = row.value[i] - row.price[row.labeler[i]];
+      if (reduced > threshold) want.push_back(i);
+      largest = std::max(largest, reduced);
     }
     std::vector<int32_t> found(n + 8);
-    found.resize(FindAbove(row.labeler.data(), row.value.data(),
-                           row.price.data(), n, threshold, found.data()));
+    const Above<int32_t> above =
+        FindAbove(row.labeler.data(), row.value.data(), row.price.data(), n,
+                  threshold, found.data());
+    found.resize(above.count);
     EXPECT_EQ(found, want);
+    EXPECT_EQ(above.largest, largest);
   }
 }
 

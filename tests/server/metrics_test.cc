@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lib/base/rng.h"
+#include "tests/cli/scratch_folder.h"
 #include "tests/server/occupied.h"
 #include "tests/server/running_server.h"
 #include "tests/server/test_certificates.h"
@@ -187,6 +189,23 @@ void KnockAtTheDoor(Seen& seen) {
                [&] { another->GetState(true); });
 }
 
+// Plans that are logged, until the disk takes no more.
+void LogPlans(Seen& seen) {
+  const ScratchFolder scratch;
+  ServerOptions options = RunningServer::TestOptions();
+  options.allocation_log.folder = scratch.path() + "/log";
+  options.allocation_log.file_bytes = 1;  // a file a plan
+  RunningServer running(options);
+  running.AddPool();
+  const auto plan = [&] { EXPECT_TRUE(Allocate(running, "t").ok()); };
+  seen.Provoke(running, {"allot_allocation_log_records_total"}, plan);
+  std::filesystem::remove_all(options.allocation_log.folder);
+  seen.Provoke(running,
+               {"allot_allocation_log_dropped_total",
+                "allot_allocation_log_errors_total"},
+               plan);
+}
+
 // A worker that is busy, one call that waits, one too many.
 void Crowd(Seen& seen) {
   ServerOptions options = RunningServer::TestOptions();
@@ -279,6 +298,7 @@ TEST(Metrics, EachOfThemIsWritten) {
   Seen seen;
   DoOrdinaryWork(seen);
   KnockAtTheDoor(seen);
+  LogPlans(seen);
   Crowd(seen);
   Learn(seen);
   std::set<std::string> needs_redis;

@@ -42,10 +42,12 @@ class MicroBatcherTest : public EngineTest {
     core_.metrics = &metrics_;
     batcher_ = std::make_unique<MicroBatcher>(
         &core_, kWindow,
-        [this](const std::string& pool, size_t tasks, const Plan& plan) {
+        [this](const AllocateCall& joint,
+               const std::vector<MicroBatcher::Member*>& members,
+               const Plan& plan) {
           MutexLock lock(mutex_);
-          planned_.push_back(tasks);
-          pools_.push_back(pool);
+          planned_.push_back(members.size());
+          pools_.push_back(joint.pool);
           for (const UnfilledTask& unfilled : plan.unfilled) {
             reasons_.push_back(unfilled.reason);
           }

@@ -7,34 +7,33 @@
 #include <vector>
 
 #include "lib/base/rng.h"
+#include "lib/truth/tempering.h"
 
 namespace allot {
 namespace {
 
 AnswerChannels One(int32_t classes, std::vector<float> rows) {
-  return AnswerChannels(classes, std::move(rows));
+  return AnswerChannels(
+      std::vector<float>(classes, 1.0F / static_cast<float>(classes)),
+      std::move(rows));
 }
 
 TEST(AnswerChannelTest, WhoAlwaysSaysTheSameTellsNothing) {
   const AnswerChannels channels = One(2, {1, 0, 1, 0});
   const std::vector<float> even = {0.5F, 0.5F};
-  EXPECT_NEAR(channels.Of(0, even).bits, 0, 1e-9);
-  EXPECT_NEAR(channels.Of(0, even).accuracy, 0.5, 1e-6);
+  EXPECT_NEAR(channels.Bits(0, even), 0, 1e-9);
 }
 
 TEST(AnswerChannelTest, WhoKnowsTellsAllThatIsInDoubt) {
   const AnswerChannels channels = One(2, {1, 0, 0, 1});
-  EXPECT_NEAR(channels.Of(0, std::vector<float>{0.5F, 0.5F}).bits, 1, 1e-9);
-  EXPECT_NEAR(channels.Of(0, std::vector<float>{0.9F, 0.1F}).bits,
+  EXPECT_NEAR(channels.Bits(0, std::vector<float>{0.5F, 0.5F}), 1, 1e-9);
+  EXPECT_NEAR(channels.Bits(0, std::vector<float>{0.9F, 0.1F}),
               -0.9 * std::log2(0.9) - 0.1 * std::log2(0.1), 1e-6);
 }
 
 TEST(AnswerChannelTest, WhoIsAlwaysWrongTellsAsMuch) {
   const AnswerChannels channels = One(2, {0, 1, 1, 0});
-  const AnswerChannels::Worth worth =
-      channels.Of(0, std::vector<float>{0.5F, 0.5F});
-  EXPECT_NEAR(worth.bits, 1, 1e-9);
-  EXPECT_NEAR(worth.accuracy, 0, 1e-9);
+  EXPECT_NEAR(channels.Bits(0, std::vector<float>{0.5F, 0.5F}), 1, 1e-9);
 }
 
 TEST(AnswerChannelTest, BitsLieBetweenNothingAndTheBoundForAnyPosterior) {
@@ -69,12 +68,43 @@ TEST(AnswerChannelTest, BitsLieBetweenNothingAndTheBoundForAnyPosterior) {
         if (p > 0) direct += posterior[c] * p * std::log2(p / answered);
       }
     }
-    const double bits = channels.Of(0, posterior).bits;
+    const double bits = channels.Bits(0, posterior);
     EXPECT_GE(bits, 0);
     EXPECT_LE(bits, channels.bound(0));
     EXPECT_LE(bits, entropy + 1e-5);
     EXPECT_NEAR(bits, std::max(0.0, direct), 1e-5);
   }
+}
+
+TEST(AnswerChannelTest, AnswersMoveThePriorByTheirRowsTempered) {
+  const AnswerChannels channels({0.6F, 0.4F}, {0.8F, 0.2F, 0.3F, 0.7F});
+  const std::vector<ChannelAnswer> answers = {{.label = 1}, {.label = 1}};
+  const double odds = 0.4 / 0.6 * (0.7 / 0.2) * (0.7 / 0.2);
+  const double tempered = std::pow(odds, EvidencePower(2));
+  EXPECT_NEAR(channels.Posterior({}, answers)[1], tempered / (1 + tempered),
+              1e-6);
+}
+
+TEST(AnswerChannelTest, APriorOfTheTaskIsNotTempered) {
+  const AnswerChannels channels({0.6F, 0.4F}, {0.8F, 0.2F, 0.3F, 0.7F});
+  const std::vector<double> prior = {1, 9};
+  const std::vector<ChannelAnswer> answer = {{.label = 0}};
+  const double odds = 9 * std::pow(0.3 / 0.8, EvidencePower(1));
+  EXPECT_NEAR(channels.Posterior(prior, answer)[1], odds / (1 + odds), 1e-6);
+}
+
+TEST(AnswerChannelTest, WithoutAnswersThePriorStands) {
+  const AnswerChannels channels({0.6F, 0.4F}, {0.8F, 0.2F, 0.3F, 0.7F});
+  EXPECT_FLOAT_EQ(channels.Posterior({}, {})[0], 0.6F);
+}
+
+TEST(AnswerChannelTest, CopiesOfOneAnswerTellAsMuchAsTheirWeights) {
+  const AnswerChannels channels({0.5F, 0.5F}, {0.8F, 0.2F, 0.3F, 0.7F});
+  const std::vector<ChannelAnswer> copies = {{.label = 1, .weight = 0.5},
+                                             {.label = 1, .weight = 0.5}};
+  const std::vector<ChannelAnswer> one = {{.label = 1}};
+  EXPECT_FLOAT_EQ(channels.Posterior({}, copies)[1],
+                  channels.Posterior({}, one)[1]);
 }
 
 }  // namespace
