@@ -48,6 +48,9 @@ struct PoolEntry {
   // This process's steady clock when the log was last known not to go beyond
   // the state: what is folded later was not there before. Guarded by writer.
   int64_t complete_micros = 0;
+  // The sequence behind which events were found lost without a way to go on;
+  // -1: none. Guarded by writer.
+  int64_t lost_at = -1;
   Mutex refit;             // one fit of the pool at a time
   RefitReport last_refit;  // guarded as state is
 

@@ -48,12 +48,17 @@ absl::StatusOr<int64_t> Engine::Impl::CatchUp(PoolEntry& entry) {
   const bool lost = absl::IsDataLoss(status);
   if (lost || absl::IsOutOfRange(status)) {
     const absl::Status reloaded = Reload(entry);
-    if (!reloaded.ok()) return lost ? status : reloaded;
     const int64_t moved = entry.state.sequence() - before;
+    if (lost) {
+      // Others may stand where the lost ones were: one at least is gone. Where
+      // nothing is left that could be folded anew, this is seen at every look.
+      const int64_t known = entry.lost_at == before ? 1 : 0;
+      entry.lost_at = reloaded.ok() ? -1 : before;
+      const MutexLock lock(stats_mutex_);
+      stats_.lost += std::max<int64_t>(-moved, 1) - known;
+    }
+    if (!reloaded.ok()) return lost ? status : reloaded;
     folded = std::max<int64_t>(moved, 1);
-    // Others may stand where the lost ones were: one at least is gone.
-    const MutexLock lock(stats_mutex_);
-    if (lost) stats_.lost += std::max<int64_t>(-moved, 1);
   } else if (!status.ok()) {
     return status;
   }

@@ -48,6 +48,35 @@ TEST_F(ReplicaTest, OnlyOneOfTwoCreatesAPool) {
   EXPECT_FALSE(change->created);
 }
 
+TEST_F(ReplicaTest, LostEventsAreCountedOnceEvenIfNothingIsLeft) {
+  Start(2, 1);
+  ASSERT_TRUE(engines_[0]->ReportAnswers(Answered("t", "a")).ok());
+  // A look asks where the log ends, reads on, then reads all again; some
+  // of these calls find that what was read before is gone.
+  const auto look = [&](int first_failing, int last_failing) {
+    int call = 0;
+    stores_[1]->before = [&, call]() mutable {
+      ++call;
+      return call >= first_failing && call <= last_failing
+                 ? absl::DataLossError("gone")
+                 : absl::OkStatus();
+    };
+    return engines_[1]->CatchUp();
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(absl::IsDataLoss(look(2, 100)));
+    EXPECT_EQ(engines_[1]->replica_stats().lost, 1) << "at the first look";
+  }
+  // Something is left in the end: the same loss.
+  EXPECT_TRUE(look(2, 2).ok());
+  EXPECT_EQ(engines_[1]->replica_stats().lost, 1);
+  EXPECT_EQ(engines_[1]->GetPool("p")->stats.answers, 1);
+  // Another one.
+  ASSERT_TRUE(engines_[0]->ReportAnswers(Answered("u", "a")).ok());
+  EXPECT_TRUE(absl::IsDataLoss(look(2, 2)));
+  EXPECT_EQ(engines_[1]->replica_stats().lost, 2);
+}
+
 TEST_F(ReplicaTest, FollowsWhatOthersAppend) {
   Start(2, 2);
   ASSERT_TRUE(engines_[0]->ReportAnswers(Answered("t", "a")).ok());

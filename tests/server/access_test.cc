@@ -92,8 +92,8 @@ TEST(Access, TheSchemesCaseAndSpaceDoNotMatterAndTheTokensDo) {
 
 TEST(Access, AWholePoolIdIsMeant) {
   const Guarded guarded(
-      absl::StrCat(Entry("some", HashOf("s"), "read", R"("cat", "dog*")"), ",",
-                   Entry("boss", HashOf("b"), "admin", R"("cat")"), ",",
+      absl::StrCat(Entry("some", HashOf("s"), "read", R"("cat", "dog*", "*s")"),
+                   ",", Entry("boss", HashOf("b"), "admin", R"("cat")"), ",",
                    Entry("all", HashOf("a"), "read", R"("cat", "*")")));
   EXPECT_TRUE(guarded.MayUse("s", "cat"));
   for (const char* other : {"cats", "ca", "Cat", "", "dog", "doge", "*"}) {

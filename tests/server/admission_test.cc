@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/server/occupied.h"
 #include "tests/server/running_server.h"
 
 namespace allot {
@@ -99,46 +100,6 @@ Reply Allocate(RunningServer& running, const v1::AllocateRequest& request,
 std::string ReasonOf(const Reply& reply) {
   return ErrorInfoOf(reply.status).reason();
 }
-
-// Keeps the only worker busy with a job of its own until it is let go.
-class Occupied {
- public:
-  explicit Occupied(RunningServer& running,
-                    Priority priority = Priority::kInteractive)
-      : running_(running) {
-    // A batch in its last breath would let the express thread have it.
-    while (running.server().workers().running() > 0) std::this_thread::yield();
-    job_.priority = priority;
-    EXPECT_EQ(running.server().workers().Submit(&job_), Submitted::kAccepted);
-    while (!job_.running) std::this_thread::yield();
-  }
-  ~Occupied() {
-    LetGo();
-    // The job lives until it has run.
-    while (!job_.done) std::this_thread::yield();
-  }
-  void LetGo() { job_.held = false; }
-  void WaitFor(int waiting) {
-    while (running_.server().workers().waiting() < waiting) {
-      std::this_thread::yield();
-    }
-  }
-
- private:
-  struct Holding final : Job {
-    void Run() override {
-      running = true;
-      while (held) std::this_thread::sleep_for(milliseconds(1));
-      done = true;
-    }
-    void Evicted() override {}
-    std::atomic<bool> held{true};
-    std::atomic<bool> running{false};
-    std::atomic<bool> done{false};
-  };
-  RunningServer& running_;
-  Holding job_;
-};
 
 double Refused(RunningServer& running, const std::string& reason) {
   return running.Metric(

@@ -42,11 +42,12 @@ class MicroBatcherTest : public EngineTest {
     core_.metrics = &metrics_;
     batcher_ = std::make_unique<MicroBatcher>(
         &core_, kWindow,
-        [this](const AllocateCall&,
+        [this](const AllocateCall& joint,
                const std::vector<MicroBatcher::Member*>& members,
                const Plan& plan) {
           MutexLock lock(mutex_);
           planned_.push_back(members.size());
+          pools_.push_back(joint.pool);
           for (const UnfilledTask& unfilled : plan.unfilled) {
             reasons_.push_back(unfilled.reason);
           }
@@ -87,6 +88,7 @@ class MicroBatcherTest : public EngineTest {
 
   Mutex mutex_;
   std::vector<size_t> planned_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> pools_ ABSL_GUARDED_BY(mutex_);
   std::vector<UnfilledReason> reasons_ ABSL_GUARDED_BY(mutex_);
   Metrics metrics_{"test"};
   std::vector<std::unique_ptr<Waiting>> waiting_;
@@ -166,6 +168,24 @@ TEST_F(MicroBatcherTest, NoMoreWaitThanTheQueueHolds) {
   EXPECT_TRUE(Add(next));
   EndWindows();
   EXPECT_TRUE(StatusOf(next).ok());
+}
+
+TEST_F(MicroBatcherTest, PoolsTakeTurns) {
+  Pool other = SimplePool();
+  other.id = "q";
+  MakePool(other);
+  BusyWorker busy(workers_);
+  for (const char* pool : {"p", "p", "p", "q"}) {
+    Waiting& waiting = Call("t");
+    waiting.member.call.pool = pool;
+    ASSERT_TRUE(Add(waiting, absl::StrCat("key", waiting_.size())));
+  }
+  EndWindows();
+  while (workers_.waiting() < 4) std::this_thread::yield();
+  busy.gate.Open();
+  for (const auto& waiting : waiting_) EXPECT_TRUE(Answered(*waiting));
+  MutexLock lock(mutex_);
+  EXPECT_THAT(pools_, ElementsAre("p", "q", "p", "p"));
 }
 
 TEST_F(MicroBatcherTest, OnesMistakeIsNobodyElses) {

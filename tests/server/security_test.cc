@@ -398,6 +398,8 @@ TEST_F(TlsTest, FilesThatDoNotFitAreFoundBeforeTheStart) {
               HasSubstr("must hold a PEM private key"));
   EXPECT_THAT(error({certificate, "", ""}), HasSubstr("--tls_key: must go"));
   EXPECT_THAT(error({"", key, ""}), HasSubstr("needs --tls_cert too"));
+  EXPECT_THAT(error({"", "", certificate}),
+              HasSubstr("--tls_client_ca: " + certificate + ": needs"));
   EXPECT_THAT(error({key, key, ""}), HasSubstr("--tls_cert: " + key));
   EXPECT_THAT(error({certificate, key, key}), HasSubstr("--tls_client_ca"));
   EXPECT_THAT(error({"/nowhere", key, ""}), HasSubstr("cannot be read"));

@@ -36,7 +36,9 @@ TEST(JsonLine, RefusesWhatIsNoEvent) {
        {"", "{}", "[]", "{\"unix_micros\":1,\"kind\":\"other\"}",
         "{\"unix_micros\":1,\"kind\":\"answers_recorded\",\"answers\":[{}]}",
         "{\"unix_micros\":1,\"kind\":\"request_answered\",\"id\":\"r\","
-        "\"fingerprint\":1,\"response\":\"?\"}"}) {
+        "\"fingerprint\":1,\"response\":\"?\"}",
+        "{\"unix_micros\":1,\"kind\":\"leases_ended\",\"ids\":[\"l\"],"
+        "\"reason\":\"whim\"}"}) {
     EXPECT_FALSE(ParseJsonLine("p", text).ok()) << text;
   }
 }
