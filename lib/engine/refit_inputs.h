@@ -8,9 +8,9 @@
 // after a restart the same log gives the same cuts, the same models, the same
 // scores. A cut that was not fitted when the next is made is dropped.
 //
-// A cut is due when the answers have grown by a sixteenth of those in the window
-// (and by 20), when the gold labels have grown by a quarter (and by 5), or
-// when an hour of the log has passed since the last cut and anything came.
+// A cut is due when the answers have grown by a sixteenth of those in the
+// window (and by 20), when the gold labels have grown by a quarter (and by 5),
+// or when an hour of the log has passed since the last cut and anything came.
 #ifndef ALLOT_LIB_ENGINE_REFIT_INPUTS_H_
 #define ALLOT_LIB_ENGINE_REFIT_INPUTS_H_
 
