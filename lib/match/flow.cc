@@ -225,6 +225,48 @@ void SetPrices(std::span<const double> price, Flow<V>& flow) {
   }
 }
 
+namespace {
+
+// Fills a slot of the task by moving a slot of one of its best labelers to
+// whoever has room: of the first labeler where that gains anything, the slot
+// that gains most. `closed` is a price that keeps out those without room.
+// Returns the labeler that took the moved slot, or kNone.
+template <typename V>
+int32_t FillByMove(int32_t task, const std::vector<V>& closed, int64_t& rows,
+                   Flow<V>& flow) {
+  const Problem& problem = *flow.problem;
+  const int32_t begin = problem.offset[task];
+  Top<V> top;
+  TopReduced(flow.labeler + begin, flow.value.data() + begin,
+             static_cast<const V*>(nullptr), problem.offset[task + 1] - begin,
+             kMostTop, top);
+  for (int i = 0; i < kMostTop && top.reduced[i] > 0 && rows > 0; ++i) {
+    const int32_t l = flow.labeler[begin + top.index[i]];
+    V most_gained = 0;
+    int32_t from = Flow<V>::kNone, to = Flow<V>::kNone;
+    for (int32_t j = 0; j < flow.load[l]; ++j) {
+      const auto& held = flow.holdings(l)[j];
+      const int32_t first = problem.offset[held.task];
+      --rows;
+      const BestEdge<V> best =
+          LargestReduced(flow.labeler + first, flow.value.data() + first,
+                         closed.data(), problem.offset[held.task + 1] - first);
+      const V gained = top.reduced[i] - held.worth + best.reduced;
+      if (best.reduced <= 0 || gained <= most_gained) continue;
+      most_gained = gained;
+      from = held.slot;
+      to = first + best.index;
+    }
+    if (from == Flow<V>::kNone) continue;
+    flow.Move(from, to);
+    flow.Fill(task, begin + top.index[i]);
+    return flow.labeler[to];
+  }
+  return Flow<V>::kNone;
+}
+
+}  // namespace
+
 template <typename V>
 void FillFree(Flow<V>& flow) {
   const Problem& problem = *flow.problem;
@@ -250,45 +292,12 @@ void FillFree(Flow<V>& flow) {
       }
     }
   }
-}
-
-template <typename V>
-void FillByMoves(Flow<V>& flow, int most) {
-  const Problem& problem = *flow.problem;
-  // The best edge of the task to a labeler with room.
-  const auto best_free = [&](int32_t t) {
-    int32_t best = Flow<V>::kNone;
-    for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-      const int32_t l = flow.labeler[e];
-      if (flow.value[e] > 0 && flow.load[l] < problem.capacity[l] &&
-          (best == Flow<V>::kNone || flow.value[e] > flow.value[best])) {
-        best = e;
-      }
-    }
-    return best;
-  };
-  for (int t = 0; t < flow.num_tasks() && most > 0; ++t) {
-    for (; flow.room(t) > 0 && most > 0; --most) {
-      V most_gained = 0;
-      int32_t from = Flow<V>::kNone, to = from, taken = from;
-      for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-        const int32_t l = flow.labeler[e];
-        if (flow.value[e] <= most_gained) continue;
-        for (int32_t i = 0; i < flow.load[l]; ++i) {
-          const auto& held = flow.holdings(l)[i];
-          const int32_t other = best_free(held.task);
-          if (other == Flow<V>::kNone) continue;
-          const V gained = flow.value[e] - held.worth + flow.value[other];
-          if (gained <= most_gained) continue;
-          most_gained = gained;
-          from = held.slot;
-          to = other;
-          taken = e;
-        }
-      }
-      if (taken == Flow<V>::kNone) break;
-      flow.Move(from, to);
-      flow.Fill(t, taken);
+  int64_t rows = flow.num_tasks();
+  for (int t = 0; t < flow.num_tasks() && rows > 0; ++t) {
+    while (flow.room(t) > 0) {
+      const int32_t taker = FillByMove(t, closed, rows, flow);
+      if (taker == Flow<V>::kNone) break;
+      note(taker);
     }
   }
 }
@@ -397,8 +406,6 @@ template void SetPrices(std::span<const double>, Flow<int32_t>&);
 template void SetPrices(std::span<const double>, Flow<int64_t>&);
 template void FillFree(Flow<int32_t>&);
 template void FillFree(Flow<int64_t>&);
-template void FillByMoves(Flow<int32_t>&, int);
-template void FillByMoves(Flow<int64_t>&, int);
 template int64_t IntegerGap(const Flow<int32_t>&);
 template int64_t IntegerGap(const Flow<int64_t>&);
 template Assignment ToAssignment(const Flow<int32_t>&);

@@ -149,15 +149,11 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range);
 template <typename V>
 void SetPrices(std::span<const double> price, Flow<V>& flow);
 
-// Gives empty slots to labelers with room, in task order, best first: for
-// assignments that were cut short.
+// Gives empty slots to labelers with room, in task order, best first, and what
+// is still empty then to labelers one of whose slots can move to one with room:
+// for assignments that were cut short.
 template <typename V>
 void FillFree(Flow<V>& flow);
-
-// Fills up to `most` slots that are still empty then, by moving one other slot
-// of a labeler to one with room.
-template <typename V>
-void FillByMoves(Flow<V>& flow, int most);
 
 // The exact gap of the integer problem at the flow's prices (or 2^62, if it is
 // larger); 0 proves it optimal. Requires a feasible flow. O(edges).
