@@ -36,6 +36,7 @@ void Flow<V>::Link(int32_t slot, int32_t edge) {
   if (load[l] == pool_room[l]) MakeRoom(l);
   const V worth = value[edge];
   slots[slot].edge = edge;
+  slots[slot].labeler = l;
   slots[slot].worth = worth;
   slots[slot].place = load[l];
   value[edge] = worth - kHeld<V>;
@@ -75,7 +76,7 @@ void Flow<V>::MakeRoom(int32_t l) {
 template <typename V>
 void Flow<V>::Unlink(int32_t slot) {
   const int32_t edge = slots[slot].edge;
-  const int32_t l = labeler[edge];
+  const int32_t l = slots[slot].labeler;
   value[edge] = slots[slot].worth;
   Holding* const held = holdings(l);
   const Holding last = held[--load[l]];

@@ -64,9 +64,10 @@ struct Flow {
   std::vector<int32_t> filled;      // [tasks]
   struct Slot {
     int32_t task;
-    int32_t edge;   // these, where filled
-    V worth;        // a of the edge
+    int32_t edge;  // these, where filled
+    int32_t labeler;
     int32_t place;  // among its labeler's holdings
+    V worth;        // a of the edge
   };
   std::vector<Slot> slots;
   std::vector<int32_t> load;  // [labelers] how many slots each serves
@@ -78,6 +79,9 @@ struct Flow {
     int32_t slot, task;
   };
   Holding* holdings(int32_t l) { return pool.data() + pool_begin[l]; }
+  Holding& holding(int32_t slot) {
+    return holdings(slots[slot].labeler)[slots[slot].place];
+  }
   const Holding* holdings(int32_t l) const {
     return pool.data() + pool_begin[l];
   }
@@ -95,7 +99,7 @@ struct Flow {
     return value[edge] + (value[edge] < 0 ? kHeld<V> : 0);
   }
   V slot_reduced(int32_t slot) const {
-    return slots[slot].worth - price[labeler[slots[slot].edge]];
+    return slots[slot].worth - price[slots[slot].labeler];
   }
   V reduced(int32_t edge) const { return worth(edge) - price[labeler[edge]]; }
 

@@ -152,8 +152,7 @@ void Repair<V>::NoteBound(int32_t task, V bound) {
   free_bound_[task] = bound;
   const int32_t first = flow_.slot_begin[task];
   for (int32_t s = first; s < first + flow_.filled[task]; ++s) {
-    const auto& slot = flow_.slots[s];
-    flow_.holdings(flow_.labeler[slot.edge])[slot.place].free_bound = bound;
+    flow_.holding(s).free_bound = bound;
   }
 }
 
@@ -340,11 +339,11 @@ void Repair<V>::Follow(int32_t source, int32_t end_labeler, int32_t end_slot) {
   };
   int32_t from = end_labeler;
   if (from == Flow<V>::kNone) {
-    from = flow_.labeler[flow_.slots[end_slot].edge];
+    from = flow_.slots[end_slot].labeler;
   }
   while (from != source) {
     const int32_t slot = node_[from].via_slot;
-    const int32_t parent = flow_.labeler[flow_.slots[slot].edge];
+    const int32_t parent = flow_.slots[slot].labeler;
     const V bound = freed(slot);
     flow_.Move(slot, node_[from].via);
     NoteBound(flow_.slots[slot].task, bound);
@@ -415,9 +414,13 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
   const Problem& problem = *flow_.problem;
   ContentTasks();
   const int num_labelers = flow_.num_labelers();
-  if (Excess() > limits.hopeless_excess) return RepairResult::kCapped;
+  const bool limited = limits.most_excess != INT64_MAX;
+  if (limited && Excess() > limits.hopeless_excess) {
+    return RepairResult::kCapped;
+  }
   RaisePrices();
-  if (result_ == RepairResult::kOptimal && Excess() > limits.most_excess) {
+  if (limited && result_ == RepairResult::kOptimal &&
+      Excess() > limits.most_excess) {
     return RepairResult::kCapped;
   }
   bool going = result_ == RepairResult::kOptimal;
