@@ -43,23 +43,19 @@ void Flow<V>::Link(int32_t slot, int32_t edge) {
   holdings(l)[load[l]++] = {worth, largest, slot, slots[slot].task};
 }
 
-// Room for twice the average at first.
+// Room for twice the average at first, whoever has more capacity or less.
 template <typename V>
 void Flow<V>::LayOutPool() {
-  const int64_t num_slots = static_cast<int64_t>(slots.size());
-  const int64_t room = num_labelers() == 0 ? 0 : 2 * num_slots / num_labelers();
+  const int32_t room =
+      num_labelers() == 0
+          ? 0
+          : static_cast<int32_t>(2 * slots.size() / num_labelers());
   pool_begin.resize(num_labelers());
-  pool_room.resize(num_labelers());
-  int32_t places = 0;
-  for (int l = 0; l < num_labelers(); ++l) {
-    pool_begin[l] = places;
-    pool_room[l] =
-        static_cast<int32_t>(std::min<int64_t>(problem->capacity[l], room));
-    places += pool_room[l];
-  }
+  pool_room.assign(num_labelers(), room);
+  for (int l = 0; l < num_labelers(); ++l) pool_begin[l] = l * room;
   pool = std::vector<Holding>();
-  pool.reserve(places + num_slots);
-  pool.resize(places);
+  pool.reserve(2 * slots.size());
+  pool.resize(static_cast<size_t>(num_labelers()) * room);
 }
 
 // An overloaded labeler moves to the end of the pool, to twice the room.
@@ -67,6 +63,9 @@ template <typename V>
 void Flow<V>::MakeRoom(int32_t l) {
   const int32_t room = std::max(2, 2 * pool_room[l]);
   const int32_t begin = static_cast<int32_t>(pool.size());
+  if (pool.size() + room > pool.capacity()) {
+    pool.reserve(pool.size() + pool.size() / 4 + room);
+  }
   pool.resize(pool.size() + room);
   std::copy_n(pool.begin() + pool_begin[l], load[l], pool.begin() + begin);
   pool_begin[l] = begin;
@@ -226,83 +225,6 @@ void SetPrices(std::span<const double> price, Flow<V>& flow) {
   }
 }
 
-namespace {
-
-// Fills a slot of the task by moving a slot of one of its best labelers to
-// whoever has room: of the first labeler where that gains anything, the slot
-// that gains most. `closed` is a price that keeps out those without room.
-// Returns the labeler that took the moved slot, or kNone.
-template <typename V>
-int32_t FillByMove(int32_t task, const std::vector<V>& closed, int64_t& rows,
-                   Flow<V>& flow) {
-  const Problem& problem = *flow.problem;
-  const int32_t begin = problem.offset[task];
-  Top<V> top;
-  TopReduced(flow.labeler + begin, flow.value.data() + begin,
-             static_cast<const V*>(nullptr), problem.offset[task + 1] - begin,
-             kMostTop, top);
-  for (int i = 0; i < kMostTop && top.reduced[i] > 0 && rows > 0; ++i) {
-    const int32_t l = flow.labeler[begin + top.index[i]];
-    V most_gained = 0;
-    int32_t from = Flow<V>::kNone, to = Flow<V>::kNone;
-    for (int32_t j = 0; j < flow.load[l]; ++j) {
-      const auto& held = flow.holdings(l)[j];
-      const int32_t first = problem.offset[held.task];
-      --rows;
-      const BestEdge<V> best =
-          LargestReduced(flow.labeler + first, flow.value.data() + first,
-                         closed.data(), problem.offset[held.task + 1] - first);
-      const V gained = top.reduced[i] - held.worth + best.reduced;
-      if (best.reduced <= 0 || gained <= most_gained) continue;
-      most_gained = gained;
-      from = held.slot;
-      to = first + best.index;
-    }
-    if (from == Flow<V>::kNone) continue;
-    flow.Move(from, to);
-    flow.Fill(task, begin + top.index[i]);
-    return flow.labeler[to];
-  }
-  return Flow<V>::kNone;
-}
-
-}  // namespace
-
-template <typename V>
-void FillFree(Flow<V>& flow) {
-  const Problem& problem = *flow.problem;
-  // A price that nothing is worth keeps out those who have no room.
-  std::vector<V> closed(flow.num_labelers());
-  const auto note = [&](int32_t l) {
-    closed[l] = flow.load[l] < problem.capacity[l] ? 0 : flow.largest;
-  };
-  for (int l = 0; l < flow.num_labelers(); ++l) note(l);
-  for (int t = 0; t < flow.num_tasks(); ++t) {
-    const int32_t begin = problem.offset[t];
-    bool any = true;
-    while (any && flow.room(t) > 0) {
-      const int32_t want = std::min(flow.room(t), kMostTop);
-      Top<V> top;
-      TopReduced(flow.labeler + begin, flow.value.data() + begin, closed.data(),
-                 problem.offset[t + 1] - begin, want, top);
-      for (int32_t i = 0; i < want && any; ++i) {
-        any = top.reduced[i] > 0;
-        if (!any) break;
-        flow.Fill(t, begin + top.index[i]);
-        note(flow.labeler[begin + top.index[i]]);
-      }
-    }
-  }
-  int64_t rows = flow.num_tasks();
-  for (int t = 0; t < flow.num_tasks() && rows > 0; ++t) {
-    while (flow.room(t) > 0) {
-      const int32_t taker = FillByMove(t, closed, rows, flow);
-      if (taker == Flow<V>::kNone) break;
-      note(taker);
-    }
-  }
-}
-
 template <typename V>
 int64_t IntegerGap(const Flow<V>& flow) {
   const Problem& problem = *flow.problem;
@@ -405,8 +327,6 @@ template Flow<int32_t> MakeFlow(const Problem&, const ValueRange&);
 template Flow<int64_t> MakeFlow(const Problem&, const ValueRange&);
 template void SetPrices(std::span<const double>, Flow<int32_t>&);
 template void SetPrices(std::span<const double>, Flow<int64_t>&);
-template void FillFree(Flow<int32_t>&);
-template void FillFree(Flow<int64_t>&);
 template int64_t IntegerGap(const Flow<int32_t>&);
 template int64_t IntegerGap(const Flow<int64_t>&);
 template Assignment ToAssignment(const Flow<int32_t>&);
