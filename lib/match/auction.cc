@@ -41,8 +41,6 @@ constexpr int64_t kMostScansWarm = 4;
 constexpr double kScarce = 0.85;
 // Warm prices of less capacity than this share of the slots are ignored.
 constexpr double kUncontested = 0.35;
-// The last bidders of a phase stay without; few enough to place one by one.
-constexpr int kFewEmpty = 16;
 
 template <typename V>
 V Spread(const Flow<V>& flow) {
@@ -163,7 +161,6 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
   const auto cut_short = [&] {
     phase.Restore();
     FillFree(flow);
-    FillByMoves(flow, kFewEmpty);
     incumbent.Offer(false);
     return finish();
   };
@@ -180,7 +177,6 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
     if (incumbent.has_tolerance()) {
       phase.Finish();
       FillFree(flow);
-      FillByMoves(flow, kFewEmpty);
       phase.SwapPrices();
       incumbent.Offer(false);
       phase.SwapPrices();

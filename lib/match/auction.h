@@ -11,7 +11,7 @@
 // prices of one phase opening the next; the last phase leaves few labelers
 // wrong, and shortest paths (shortest_path.h) settle those to exactness.
 //
-// Memory   21 to 29 bytes an edge beside the problem.
+// Memory   12 to 20 bytes an edge beside the problem.
 // Result   Deterministic. Which of several optima is unspecified.
 // Anytime  Each phase ends with an assignment and prices; at the deadline the
 //          best of them is returned with its gap.

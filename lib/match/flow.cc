@@ -36,29 +36,26 @@ void Flow<V>::Link(int32_t slot, int32_t edge) {
   if (load[l] == pool_room[l]) MakeRoom(l);
   const V worth = value[edge];
   slots[slot].edge = edge;
+  slots[slot].labeler = l;
   slots[slot].worth = worth;
   slots[slot].place = load[l];
   value[edge] = worth - kHeld<V>;
   holdings(l)[load[l]++] = {worth, largest, slot, slots[slot].task};
 }
 
-// Room for twice the average at first.
+// Room for twice the average at first, whoever has more capacity or less.
 template <typename V>
 void Flow<V>::LayOutPool() {
-  const int64_t num_slots = static_cast<int64_t>(slots.size());
-  const int64_t room = num_labelers() == 0 ? 0 : 2 * num_slots / num_labelers();
+  const int32_t room =
+      num_labelers() == 0
+          ? 0
+          : static_cast<int32_t>(2 * slots.size() / num_labelers());
   pool_begin.resize(num_labelers());
-  pool_room.resize(num_labelers());
-  int32_t places = 0;
-  for (int l = 0; l < num_labelers(); ++l) {
-    pool_begin[l] = places;
-    pool_room[l] =
-        static_cast<int32_t>(std::min<int64_t>(problem->capacity[l], room));
-    places += pool_room[l];
-  }
+  pool_room.assign(num_labelers(), room);
+  for (int l = 0; l < num_labelers(); ++l) pool_begin[l] = l * room;
   pool = std::vector<Holding>();
-  pool.reserve(places + num_slots);
-  pool.resize(places);
+  pool.reserve(2 * slots.size());
+  pool.resize(static_cast<size_t>(num_labelers()) * room);
 }
 
 // An overloaded labeler moves to the end of the pool, to twice the room.
@@ -66,6 +63,9 @@ template <typename V>
 void Flow<V>::MakeRoom(int32_t l) {
   const int32_t room = std::max(2, 2 * pool_room[l]);
   const int32_t begin = static_cast<int32_t>(pool.size());
+  if (pool.size() + room > pool.capacity()) {
+    pool.reserve(pool.size() + pool.size() / 4 + room);
+  }
   pool.resize(pool.size() + room);
   std::copy_n(pool.begin() + pool_begin[l], load[l], pool.begin() + begin);
   pool_begin[l] = begin;
@@ -75,7 +75,7 @@ void Flow<V>::MakeRoom(int32_t l) {
 template <typename V>
 void Flow<V>::Unlink(int32_t slot) {
   const int32_t edge = slots[slot].edge;
-  const int32_t l = labeler[edge];
+  const int32_t l = slots[slot].labeler;
   value[edge] = slots[slot].worth;
   Holding* const held = holdings(l);
   const Holding last = held[--load[l]];
@@ -226,74 +226,6 @@ void SetPrices(std::span<const double> price, Flow<V>& flow) {
 }
 
 template <typename V>
-void FillFree(Flow<V>& flow) {
-  const Problem& problem = *flow.problem;
-  // A price that nothing is worth keeps out those who have no room.
-  std::vector<V> closed(flow.num_labelers());
-  const auto note = [&](int32_t l) {
-    closed[l] = flow.load[l] < problem.capacity[l] ? 0 : flow.largest;
-  };
-  for (int l = 0; l < flow.num_labelers(); ++l) note(l);
-  for (int t = 0; t < flow.num_tasks(); ++t) {
-    const int32_t begin = problem.offset[t];
-    bool any = true;
-    while (any && flow.room(t) > 0) {
-      const int32_t want = std::min(flow.room(t), kMostTop);
-      Top<V> top;
-      TopReduced(flow.labeler + begin, flow.value.data() + begin, closed.data(),
-                 problem.offset[t + 1] - begin, want, top);
-      for (int32_t i = 0; i < want && any; ++i) {
-        any = top.reduced[i] > 0;
-        if (!any) break;
-        flow.Fill(t, begin + top.index[i]);
-        note(flow.labeler[begin + top.index[i]]);
-      }
-    }
-  }
-}
-
-template <typename V>
-void FillByMoves(Flow<V>& flow, int most) {
-  const Problem& problem = *flow.problem;
-  // The best edge of the task to a labeler with room.
-  const auto best_free = [&](int32_t t) {
-    int32_t best = Flow<V>::kNone;
-    for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-      const int32_t l = flow.labeler[e];
-      if (flow.value[e] > 0 && flow.load[l] < problem.capacity[l] &&
-          (best == Flow<V>::kNone || flow.value[e] > flow.value[best])) {
-        best = e;
-      }
-    }
-    return best;
-  };
-  for (int t = 0; t < flow.num_tasks() && most > 0; ++t) {
-    for (; flow.room(t) > 0 && most > 0; --most) {
-      V most_gained = 0;
-      int32_t from = Flow<V>::kNone, to = from, taken = from;
-      for (int32_t e = problem.offset[t]; e < problem.offset[t + 1]; ++e) {
-        const int32_t l = flow.labeler[e];
-        if (flow.value[e] <= most_gained) continue;
-        for (int32_t i = 0; i < flow.load[l]; ++i) {
-          const auto& held = flow.holdings(l)[i];
-          const int32_t other = best_free(held.task);
-          if (other == Flow<V>::kNone) continue;
-          const V gained = flow.value[e] - held.worth + flow.value[other];
-          if (gained <= most_gained) continue;
-          most_gained = gained;
-          from = held.slot;
-          to = other;
-          taken = e;
-        }
-      }
-      if (taken == Flow<V>::kNone) break;
-      flow.Move(from, to);
-      flow.Fill(t, taken);
-    }
-  }
-}
-
-template <typename V>
 int64_t IntegerGap(const Flow<V>& flow) {
   const Problem& problem = *flow.problem;
   constexpr int64_t kMost = INT64_MAX / 2;
@@ -395,10 +327,6 @@ template Flow<int32_t> MakeFlow(const Problem&, const ValueRange&);
 template Flow<int64_t> MakeFlow(const Problem&, const ValueRange&);
 template void SetPrices(std::span<const double>, Flow<int32_t>&);
 template void SetPrices(std::span<const double>, Flow<int64_t>&);
-template void FillFree(Flow<int32_t>&);
-template void FillFree(Flow<int64_t>&);
-template void FillByMoves(Flow<int32_t>&, int);
-template void FillByMoves(Flow<int64_t>&, int);
 template int64_t IntegerGap(const Flow<int32_t>&);
 template int64_t IntegerGap(const Flow<int64_t>&);
 template Assignment ToAssignment(const Flow<int32_t>&);

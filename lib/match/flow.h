@@ -64,9 +64,10 @@ struct Flow {
   std::vector<int32_t> filled;      // [tasks]
   struct Slot {
     int32_t task;
-    int32_t edge;   // these, where filled
-    V worth;        // a of the edge
+    int32_t edge;  // these, where filled
+    int32_t labeler;
     int32_t place;  // among its labeler's holdings
+    V worth;        // a of the edge
   };
   std::vector<Slot> slots;
   std::vector<int32_t> load;  // [labelers] how many slots each serves
@@ -78,6 +79,9 @@ struct Flow {
     int32_t slot, task;
   };
   Holding* holdings(int32_t l) { return pool.data() + pool_begin[l]; }
+  Holding& holding(int32_t slot) {
+    return holdings(slots[slot].labeler)[slots[slot].place];
+  }
   const Holding* holdings(int32_t l) const {
     return pool.data() + pool_begin[l];
   }
@@ -95,7 +99,7 @@ struct Flow {
     return value[edge] + (value[edge] < 0 ? kHeld<V> : 0);
   }
   V slot_reduced(int32_t slot) const {
-    return slots[slot].worth - price[labeler[slots[slot].edge]];
+    return slots[slot].worth - price[slots[slot].labeler];
   }
   V reduced(int32_t edge) const { return worth(edge) - price[labeler[edge]]; }
 
@@ -149,15 +153,11 @@ Flow<V> MakeFlow(const Problem& problem, const ValueRange& range);
 template <typename V>
 void SetPrices(std::span<const double> price, Flow<V>& flow);
 
-// Gives empty slots to labelers with room, in task order, best first: for
-// assignments that were cut short.
+// Gives empty slots to labelers with room, in task order, best first, and what
+// is still empty then to labelers one of whose slots can move to one with room:
+// for assignments that were cut short.
 template <typename V>
 void FillFree(Flow<V>& flow);
-
-// Fills up to `most` slots that are still empty then, by moving one other slot
-// of a labeler to one with room.
-template <typename V>
-void FillByMoves(Flow<V>& flow, int most);
 
 // The exact gap of the integer problem at the flow's prices (or 2^62, if it is
 // larger); 0 proves it optimal. Requires a feasible flow. O(edges).

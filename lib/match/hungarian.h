@@ -9,7 +9,7 @@
 // Cost     O(n (edges + labelers log labelers)) at worst, where n <= slots is
 //          the number of slots asked of labelers beyond their capacity; two
 //          passes over the edges where nothing is contested.
-// Memory   9 to 17 bytes an edge beside the problem.
+// Memory   4 to 20 bytes an edge beside the problem.
 // Result   Deterministic. Which of several optima is unspecified.
 // Threads  A pure function.
 //

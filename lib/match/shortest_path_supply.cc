@@ -23,7 +23,7 @@ template <typename V>
 bool Repair<V>::Serves(int32_t labeler, int32_t task) const {
   const int32_t first = flow_.slot_begin[task];
   for (int32_t s = first; s < first + flow_.filled[task]; ++s) {
-    if (flow_.labeler[flow_.slots[s].edge] == labeler) return true;
+    if (flow_.slots[s].labeler == labeler) return true;
   }
   return false;
 }
@@ -84,10 +84,9 @@ bool Repair<V>::Supply(int32_t source) {
       }
       const int32_t first = flow_.slot_begin[t];
       for (int32_t s = first; s < first + flow_.filled[t]; ++s) {
-        const int32_t held = flow_.slots[s].edge;
-        const V distance = base + flow_.reduced(held);
+        const V distance = base + flow_.slot_reduced(s);
         if (distance >= shortest) continue;
-        const int32_t to = flow_.labeler[held];
+        const int32_t to = flow_.slots[s].labeler;
         if (node_[to].search == search_) {
           if (distance >= node_[to].distance) continue;
         } else {
