@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The HTML page of a load test.
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -85,6 +87,14 @@ LineChart PercentileChart(const LoadResult& result) {
   return chart;
 }
 
+LineChart TimeChart(const char* heading, const char* what) {
+  LineChart chart;
+  chart.heading = heading;
+  chart.x.title = "seconds";
+  chart.y.title = what;
+  return chart;
+}
+
 // A line over the time of the run: value(point) in another unit.
 template <typename Value>
 Series OverTime(const char* name, const LoadResult& result, double unit,
@@ -111,38 +121,34 @@ Page ToPage(const Scenario& scenario, absl::string_view target,
   page.element.push_back(PhaseTable(scenario, result));
   page.element.push_back(PercentileChart(result));
 
-  const Axis seconds{.title = "seconds"};
   const double step = result.timeline_step;
   using Point = TimelinePoint;
-  page.element.push_back(
-      LineChart{.heading = "Calls a second",
-                .x = seconds,
-                .y = {.title = "calls a second", .least = 0},
-                .series = {OverTime("started", result, step,
-                                    [](const Point& p) { return p.started; }),
-                           OverTime("answered", result, step,
-                                    [](const Point& p) { return p.ok; }),
-                           OverTime("failed", result, step,
-                                    [](const Point& p) { return p.failed; })}});
-  page.element.push_back(LineChart{
-      .heading = "Latency over time",
-      .x = seconds,
-      .y = {.title = "milliseconds", .scale = AxisScale::kLogarithmic},
-      .series = {
-          OverTime("p50", result, 1e6, [](const Point& p) { return p.p50; }),
-          OverTime("p99", result, 1e6, [](const Point& p) { return p.p99; })}});
-  const Series memory = OverTime("resident", result, 1e6, [](const Point& p) {
+  LineChart calls = TimeChart("Calls a second", "calls a second");
+  calls.y.least = 0;
+  calls.series.push_back(OverTime("started", result, step,
+                                  [](const Point& p) { return p.started; }));
+  calls.series.push_back(
+      OverTime("answered", result, step, [](const Point& p) { return p.ok; }));
+  calls.series.push_back(OverTime("failed", result, step,
+                                  [](const Point& p) { return p.failed; }));
+  page.element.emplace_back(std::move(calls));
+  LineChart latency = TimeChart("Latency over time", "milliseconds");
+  latency.y.scale = AxisScale::kLogarithmic;
+  latency.series.push_back(
+      OverTime("p50", result, 1e6, [](const Point& p) { return p.p50; }));
+  latency.series.push_back(
+      OverTime("p99", result, 1e6, [](const Point& p) { return p.p99; }));
+  page.element.emplace_back(std::move(latency));
+  LineChart memory = TimeChart("Server memory", "MB resident");
+  memory.y.least = 0;
+  memory.series.push_back(OverTime("resident", result, 1e6, [](const Point& p) {
     return p.server_resident_bytes
                ? static_cast<double>(*p.server_resident_bytes)
                : NAN;
-  });
-  for (const double bytes : memory.y) {
-    if (std::isnan(bytes)) continue;
-    page.element.push_back(LineChart{.heading = "Server memory",
-                                     .x = seconds,
-                                     .y = {.title = "MB resident", .least = 0},
-                                     .series = {memory}});
-    break;
+  }));
+  if (!std::ranges::all_of(memory.series[0].y,
+                           [](double bytes) { return std::isnan(bytes); })) {
+    page.element.emplace_back(std::move(memory));
   }
   return page;
 }

@@ -23,9 +23,10 @@ int main() {
                               .series = {{.name = "latency",
                                           .x = {0, 0.5, 0.99, 0.9999, 1},
                                           .y = {0, 1, 10, NAN, 1000}}}};
-  allot::BarChart bars{.heading = "Bars",
-                       .category = {"one", "two"},
-                       .bars = {{.name = "counts", .value = {1, 2}}}};
+  allot::BarChart bars;
+  bars.heading = "Bars";
+  bars.category = {"one", "two"};
+  bars.bars = {{.name = "counts", .value = {1, 2}}};
   allot::BarChart floating = bars;
   floating.heading = "Floating bars";
   floating.bars[0].from = {0.5, 1};
