@@ -247,13 +247,13 @@ TEST_F(StudyCommands, ReplayAsJsonIsALineForEachPolicyAndNumberOfLabels) {
   const std::string data = DataFolder();
   const std::vector<json> lines =
       Run({"replay-data", data, "--seeds", "2", "--labels", "2,8", "--policies",
-           "majority,allot"},
+           "majority,least"},
           true)
           .lines();
   ASSERT_THAT(lines, SizeIs(4));
   for (size_t i = 0; i < lines.size(); ++i) {
     const json& line = lines[i];
-    EXPECT_EQ(line["policy"], i < 2 ? "majority" : "allot");
+    EXPECT_EQ(line["policy"], i < 2 ? "majority" : "least");
     EXPECT_EQ(line["data"], data);
     EXPECT_EQ(line["labels_per_task"], i % 2 == 0 ? 2 : 8);
     EXPECT_EQ(line["cost"], i % 2 == 0 ? 80 : 320);
