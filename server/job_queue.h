@@ -31,7 +31,7 @@ struct JobLane;
 // own. It must live until it was run or evicted.
 class Job {
  public:
-  // On a worker.
+  // On a worker, or where it is submitted.
   virtual void Run() = 0;
   // Instead of Run(), when it has to give way. Called by whoever submits the
   // job that takes its place.

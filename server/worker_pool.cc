@@ -34,6 +34,13 @@ bool WorkerPool::HasRoom(const Job& job, Submitted& why) const {
   return queue_.size() + busy_ < std::max(options_.workers, limit - kept_back);
 }
 
+bool WorkerPool::RunsAtOnce(const Job& job) const {
+  return job.expected_nanos > 0 &&
+         job.expected_nanos <= options_.at_once_nanos && !job.patient &&
+         job.priority == Priority::kInteractive && busy_ < options_.workers &&
+         queue_.size() == 0;
+}
+
 Submitted WorkerPool::Submit(Job* job) {
   Job* victim = nullptr;
   {
@@ -45,6 +52,18 @@ Submitted WorkerPool::Submit(Job* job) {
           job->finish_by_nanos) {
         return Submitted::kTooLate;
       }
+    }
+    if (RunsAtOnce(*job)) {
+      ++busy_;
+      ++at_once_;
+      Note();
+      mutex_.unlock();
+      job->Run();
+      mutex_.lock();
+      --busy_;
+      Note();
+      if (--at_once_ == 0 && draining_) none_at_once_.notify_all();
+      return Submitted::kAccepted;
     }
     Submitted why = Submitted::kAccepted;
     if (!HasRoom(*job, why)) {
@@ -104,6 +123,7 @@ void WorkerPool::Drain() {
   {
     MutexLock lock(mutex_);
     draining_ = true;
+    while (at_once_ > 0) none_at_once_.wait(mutex_);
   }
   wake_.notify_all();
   express_wake_.notify_all();

@@ -2,6 +2,9 @@
 // Where calls are computed: a few threads behind one bounded queue. gRPC's own
 // threads must react fast, so milliseconds of solving do not belong there; and
 // a bound on what waits is what keeps the server calm under too much load.
+//
+// What takes less time than handing it to another thread does is computed by
+// the thread that brings it, if a worker would be idle and nothing waits.
 #ifndef ALLOT_SERVER_WORKER_POOL_H_
 #define ALLOT_SERVER_WORKER_POOL_H_
 
@@ -32,6 +35,9 @@ struct WorkerPoolOptions {
   // less urgent one: somebody who waits need not wait for a long batch. It
   // takes a share of the cores, so batches take a little longer then.
   bool express = false;
+  // Interactive jobs expected to take no longer are run by Submit() itself
+  // while fewer jobs run than there are workers and none waits. 0: never.
+  int64_t at_once_nanos = 0;
 };
 
 // Thread-safe.
@@ -44,7 +50,8 @@ class WorkerPool {
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   // Accepts the job, which then runs exactly once unless it is removed or
-  // evicted, or refuses it at once. When there are too many, a job that waits
+  // evicted, or refuses it at once. An accepted job may have run when this
+  // returns. When there are too many, a job that waits
   // may have to give way (JobQueue::Victim()); it is evicted before this
   // returns.
   Submitted Submit(Job* job);
@@ -76,6 +83,7 @@ class WorkerPool {
   int running() const { return running_.load(std::memory_order_relaxed); }
 
  private:
+  bool RunsAtOnce(const Job& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasRoom(const Job& job, Submitted& why) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Enqueue(Job* job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -92,10 +100,12 @@ class WorkerPool {
   Mutex mutex_;
   ConditionVariable wake_;
   ConditionVariable express_wake_;
+  ConditionVariable none_at_once_;
   JobQueue queue_ ABSL_GUARDED_BY(mutex_);
   int idle_ ABSL_GUARDED_BY(mutex_) = 0;
   int busy_ ABSL_GUARDED_BY(mutex_) = 0;       // running, any thread
   int busy_long_ ABSL_GUARDED_BY(mutex_) = 0;  // of them, not interactive
+  int at_once_ ABSL_GUARDED_BY(mutex_) = 0;    // of them, in Submit()
   bool express_idle_ ABSL_GUARDED_BY(mutex_) = false;
   // [workers + 1] When what a thread runs should be done.
   std::vector<int64_t> busy_until_ ABSL_GUARDED_BY(mutex_);

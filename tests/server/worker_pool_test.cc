@@ -288,5 +288,60 @@ TEST(WorkerPool, WhoWaitsAtAScreenDoesNotWaitForALongBatch) {
   pool.Drain();
 }
 
+// Whether a job of that length and urgency runs on the thread that submits it.
+bool RunsHere(WorkerPool& pool, int64_t expected_nanos,
+              Priority priority = Priority::kInteractive) {
+  std::promise<std::thread::id> where;
+  Work job([&where] { where.set_value(std::this_thread::get_id()); }, priority);
+  job.expected_nanos = expected_nanos;
+  EXPECT_EQ(pool.Submit(&job), Submitted::kAccepted);
+  const bool here = where.get_future().get() == std::this_thread::get_id();
+  while (pool.running() > 0) std::this_thread::yield();
+  return here;
+}
+
+constexpr WorkerPoolOptions kAtOnce{
+    .workers = 1, .queue = 10, .at_once_nanos = 1000};
+
+TEST(WorkerPool, WhatIsShortIsDoneWhereItIsSubmitted) {
+  WorkerPool pool(&kClock, kAtOnce);
+  EXPECT_TRUE(RunsHere(pool, 1000));
+  EXPECT_FALSE(RunsHere(pool, 1001));
+  EXPECT_FALSE(RunsHere(pool, 0)) << "nobody knows how long it takes";
+  EXPECT_FALSE(RunsHere(pool, 1000, Priority::kBatch));
+  WorkerPool usual(&kClock, {.workers = 1, .queue = 10});
+  EXPECT_FALSE(RunsHere(usual, 1));
+}
+
+TEST(WorkerPool, WhatIsShortWaitsItsTurnWhereNoWorkerIsFree) {
+  WorkerPool pool(&kClock, kAtOnce);
+  BusyWorker busy(pool);
+  bool ran = false;
+  Work job([&ran] { ran = true; });
+  job.expected_nanos = 1000;
+  EXPECT_EQ(pool.Submit(&job), Submitted::kAccepted);
+  EXPECT_FALSE(ran);
+  busy.gate.Open();
+  pool.Drain();
+  EXPECT_TRUE(ran);
+}
+
+TEST(WorkerPool, DrainsWhatIsDoneWhereItWasSubmittedToo) {
+  WorkerPool pool(&kClock, kAtOnce);
+  std::promise<void> started;
+  std::atomic<bool> over{false};
+  Work job([&] {
+    started.set_value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    over = true;
+  });
+  job.expected_nanos = 1000;
+  std::thread submitter([&] { pool.Submit(&job); });
+  started.get_future().wait();
+  pool.Drain();
+  EXPECT_TRUE(over);
+  submitter.join();
+}
+
 }  // namespace
 }  // namespace allot
