@@ -31,6 +31,8 @@ class AllotPolicy final : public AskPolicy {
         rng_(setting.seed) {
     policy_.weights = options.weights;
     policy_.confidence = options.confidence;
+    policy_.weights.explore += parts.explore;
+    if (!parts.price) policy_.weights.cost = 0;
     if (!parts.information) {
       policy_.weights.quality = 0;
       policy_.weights.must_fill = true;

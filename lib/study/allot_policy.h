@@ -12,18 +12,23 @@
 
 namespace allot {
 
-// What an ablation leaves out.
+// What an ablation leaves out, or adds.
 struct AllotParts {
   // Off: labelers and tasks are paired at random.
   bool matching = true;
   // Off: what an answer tells is worth nothing; slots are filled all the same.
   bool information = true;
+  // Off: an answer's price is none of the plan's business.
+  bool price = true;
   // Off: AskPolicyOptions::answers_per_task answers to every task.
   bool adaptive = true;
   // Off: nothing is learned of labelers; all stay newcomers.
   bool learning = true;
   // Off: gold tasks are not told, so that nothing is calibrated on them.
   bool gold = true;
+  // In worth of a bit about a label, what a bit about a labeler is worth on top
+  // of AskPolicyOptions::weights.
+  double explore = 0;
 };
 
 // Errors: the engine's.

@@ -17,9 +17,11 @@ constexpr Ablation kAllot[] = {
     {"allot", {}},
     {"allot-unmatched", {.matching = false}},
     {"allot-uninformed", {.information = false}},
+    {"allot-unpriced", {.price = false}},
     {"allot-fixed", {.adaptive = false}},
     {"allot-unlearned", {.learning = false}},
     {"allot-ungolden", {.gold = false}},
+    {"allot-exploring", {.explore = 1}},
 };
 
 }  // namespace
@@ -40,9 +42,12 @@ std::span<const AskPolicyInfo> AskPolicies() {
           {"allot", "the service with its defaults"},
           {"allot-unmatched", "allot, pairs made at random"},
           {"allot-uninformed", "allot, bits worth nothing"},
+          {"allot-unpriced", "allot, all prices 0 to the plan"},
           {"allot-fixed", "allot, k answers to every task"},
           {"allot-unlearned", "allot, nothing learned of labelers"},
           {"allot-ungolden", "allot, not told the gold"},
+          {"allot-exploring",
+           "allot, knowing a labeler worth as much as a label"},
       };
   return policies;
 }

@@ -180,7 +180,8 @@ int LoopMain(int argc, char** argv) {
   std::sort(arguments.labels.begin(), arguments.labels.end());
   if (arguments.policies.empty()) {
     for (const AskPolicyInfo& policy : AskPolicies()) {
-      if (policy.name != "allot-fixed" && policy.name != "allot-ungolden") {
+      if (policy.name != "allot-fixed" && policy.name != "allot-ungolden" &&
+          policy.name != "allot-unpriced") {
         arguments.policies.push_back(policy.name);
       }
     }
