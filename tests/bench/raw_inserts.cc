@@ -8,21 +8,10 @@
 #include <utility>
 
 #include "lib/store/sqlite_connection.h"
+#include "tests/bench/measure.h"
 
 namespace allot {
 namespace {
-
-void Check(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  std::abort();
-}
-
-template <typename T>
-T Check(absl::StatusOr<T> value) {
-  Check(value.status());
-  return *std::move(value);
-}
 
 class SqliteInserts final : public RawInserts {
  public:

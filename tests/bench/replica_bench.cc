@@ -14,28 +14,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/engine/engine.h"
+#include "tests/bench/measure.h"
 #include "tests/testing/redis_server.h"
 
 namespace allot {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
-
-double SecondsSince(SteadyClock::time_point start) {
-  return std::chrono::duration<double>(SteadyClock::now() - start).count();
-}
-
-void Check(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  std::abort();
-}
-
-template <typename T>
-T Check(absl::StatusOr<T> value) {
-  Check(value.status());
-  return *std::move(value);
-}
 
 Pool BenchPool(const std::string& id) {
   Pool pool;

@@ -20,35 +20,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/store/sqlite_store.h"
+#include "tests/bench/measure.h"
 #include "tests/bench/raw_inserts.h"
 
 namespace allot {
 namespace {
 
 constexpr int kBatch = 64;
-using SteadyClock = std::chrono::steady_clock;
-
-double SecondsSince(SteadyClock::time_point start) {
-  return std::chrono::duration<double>(SteadyClock::now() - start).count();
-}
-
-void Check(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  std::abort();
-}
-
-template <typename T>
-T Check(absl::StatusOr<T> value) {
-  Check(value.status());
-  return *std::move(value);
-}
-
-double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2,
-                   values.end());
-  return values[values.size() / 2];
-}
 
 // Answers of tasks in order, three each, by labelers all over the pool: the
 // order in which they come in life.

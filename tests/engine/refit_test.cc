@@ -103,6 +103,29 @@ TEST_F(RefitTest, ALabelerWhoAlwaysSaysTheSameLosesTheirVoice) {
   EXPECT_GT(other.posterior[1], 0.65);
 }
 
+TEST_F(RefitTest, PlansGoByTheFitAndReportItsAccuracies) {
+  ReportTasks(0, 150);
+  ASSERT_TRUE(engine_->Refit("p").ok());
+  Add({MakeLabeler("new")});
+  const auto ask = [&](std::vector<std::string> labelers) {
+    AllocateCall call = Batch({MakeTask("fresh")});
+    call.labelers = std::move(labelers);
+    const Plan plan = Allocate(call);
+    return plan.pairs.empty() ? PlannedPair() : plan.pairs[0];
+  };
+  const PlannedPair known = ask({Name(0)});
+  const PlannedPair stranger = ask({"new"});
+  const PlannedPair constant = ask({Name(5)});
+  EXPECT_NEAR(known.expected_accuracy, 0.85, 0.06);
+  EXPECT_NEAR(constant.expected_accuracy, 0.5, 0.06);
+  // What the six are in the mean.
+  EXPECT_NEAR(stranger.expected_accuracy, 0.79, 0.06);
+  EXPECT_GT(known.bits, stranger.bits);
+  EXPECT_LT(constant.bits, 0.05);
+  EXPECT_EQ(ask({Name(5), "new"}).labeler, "new");
+  EXPECT_EQ(ask({Name(5), "new", Name(0)}).labeler, Name(0));
+}
+
 TEST_F(RefitTest, ARestartScoresTheSameToTheLastBit) {
   ReportTasks(0, 120, 0.1);
   ASSERT_TRUE(engine_->RefitDue().ok());

@@ -69,6 +69,43 @@ TEST(LabelModel, RecoversTheConfusionOfALabelerWithAHabit) {
             2 * ConfidenceIn(model, 1, {{.label = 2, .slot = 1}}));
 }
 
+TEST(LabelModel, PlanningReadsLabelersOffTheirAnswersAndAssumesStrangers) {
+  const HabitualPool pool = MakeHabitualPool(600, 1);
+  const LabelModel model = MustFit({.num_tasks = 600,
+                                    .num_slots = 6,
+                                    .num_classes = 3,
+                                    .answers = pool.rows})
+                               .model;
+  ASSERT_EQ(model.channels.size(), 7);
+  const auto entry = [&](int32_t slot, size_t truth, size_t label) {
+    return model.channels.rows(
+        model.channels.ChannelOf(slot))[truth * 3 + label];
+  };
+  EXPECT_GT(entry(0, 1, 2), 0.95F);
+  EXPECT_NEAR(entry(1, 1, 1), 0.87, 0.06);
+  EXPECT_NEAR(entry(kNoSlot, 1, 1), kStrangerAccuracy, 1e-6);
+  EXPECT_NEAR(entry(kNoSlot, 1, 2), (1 - kStrangerAccuracy) / 2, 1e-6);
+}
+
+TEST(LabelModel, PlanningBelievesGoldBeforeTheMajority) {
+  std::vector<LabelAnswer> rows;
+  std::vector<GoldLabel> gold;
+  for (int32_t t = 0; t < 40; ++t) {
+    for (int32_t i = 0; i < 3; ++i) {
+      rows.push_back({t, i, i == 0 ? t % 2 : 1 - t % 2});
+    }
+    gold.push_back({t, t % 2});
+  }
+  const LabelModel model = MustFit({.num_tasks = 40,
+                                    .num_slots = 3,
+                                    .num_classes = 2,
+                                    .answers = rows,
+                                    .gold = gold})
+                               .model;
+  EXPECT_GT(model.channels.rows(0)[0], 0.99F);
+  EXPECT_LT(model.channels.rows(1)[0], 0.01F);
+}
+
 TEST(LabelModel, AShiftMovesWhatALabelerIsWorthAndAStrangerIsAverage) {
   const HabitualPool pool = MakeHabitualPool(300, 2);
   const LabelModel model = MustFit({.num_tasks = 300,
