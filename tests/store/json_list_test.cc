@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lib/store/number_list.h"
+#include "lib/store/json_list.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@
 namespace allot {
 namespace {
 
-TEST(NumberList, ReadsBackTheSameBits) {
+TEST(JsonList, ReadsBackTheSameBits) {
   Rng rng(7);
   std::vector<double> numbers = {-0.0,
                                  std::numeric_limits<double>::denorm_min()};
@@ -33,7 +33,7 @@ TEST(NumberList, ReadsBackTheSameBits) {
   }
 }
 
-TEST(NumberList, WritesJson) {
+TEST(JsonList, WritesJson) {
   std::string text;
   ASSERT_TRUE(AppendJson(Loading{{0, 0.5f}, {3, -0.25f}}, text).ok());
   EXPECT_EQ(text, "[[0,0.5],[3,-0.25]]");
@@ -45,13 +45,13 @@ TEST(NumberList, WritesJson) {
   EXPECT_EQ(text, "[]");
 }
 
-TEST(NumberList, ReadsJsonAsOthersWriteIt) {
+TEST(JsonList, ReadsJsonAsOthersWriteIt) {
   EXPECT_EQ(*ParseLoading(" [ [0, 0.5] ,\n[3,-2.5e-1]\t] "),
             (Loading{{0, 0.5f}, {3, -0.25f}}));
   EXPECT_TRUE(ParseNumbers("[]")->empty());
 }
 
-TEST(NumberList, RefusesWhatIsNoListOfNumbers) {
+TEST(JsonList, RefusesWhatIsNoListOfNumbers) {
   for (const char* text :
        {"", "[", "]", "[1", "[1,]", "[1]]", "[1 2]", "[[0,1],[2]]", "[a]",
         "[[0,1,2,3]]", "[99999999999999999999999]", "{}", "[1]x"}) {
