@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -72,10 +73,11 @@ struct PoolEntry {
 
   // Appends the events, then folds them. Requires writer. After an error
   // nothing has changed here, and kAborted says that the state is behind the
-  // log: what was decided on it must be decided again. `here_micros` is as in
-  // PoolState::Apply().
+  // log: what was decided on it must be decided again. `here_micros` and
+  // `labelers` are as in PoolState::Apply().
   absl::Status Commit(Store& store, std::vector<EventBody> bodies,
-                      int64_t now_micros, int64_t here_micros) {
+                      int64_t now_micros, int64_t here_micros,
+                      std::span<const int32_t> labelers = {}) {
     if (bodies.empty()) return absl::OkStatus();
     std::vector<Event> events;
     events.reserve(bodies.size());
@@ -89,8 +91,8 @@ struct PoolEntry {
     {
       const std::unique_lock<std::shared_mutex> lock(state_mutex);
       int64_t sequence = *last - static_cast<int64_t>(events.size());
-      for (const Event& event : events) {
-        state.Apply(++sequence, event, here_micros);
+      for (Event& event : events) {
+        state.Apply(++sequence, std::move(event), here_micros, labelers);
       }
       Publish();
     }
