@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -192,49 +193,65 @@ void BenchAnswers(bool json, Backend& backend, Engine& engine) {
   Print(json, line);
 }
 
-// Runs `calls` allocations, shared among the callers; a plan's leases are given
-// back by nobody's clock.
-Used TimeCalls(Engine& engine, int callers, int calls, int tasks, bool leased,
-               int64_t& next) {
-  std::vector<std::vector<Plan>> plans(callers);
-  std::vector<std::thread> threads;
-  const int64_t first = next;
-  next += calls;
-  const Stopwatch watch;
-  for (int c = 0; c < callers; ++c) {
-    threads.emplace_back([&, c] {
-      const std::string pool = absl::StrCat("leases-", c);
-      const Pool config = BenchPool(pool);
-      for (int n = c; n < calls; n += callers) {
-        AllocateCall call;
-        call.pool = pool;
-        for (int t = 0; t < tasks; ++t) {
-          Task task = DefaultTask(config, absl::StrCat("t", first + n, "-", t));
-          task.redundancy = 3;
-          call.tasks.push_back(std::move(task));
+// Runs allocations, so many for each caller.
+class Callers {
+ public:
+  Callers(Engine& engine, int callers, int tasks)
+      : engine_(engine), callers_(callers), tasks_(tasks), leases_(callers) {}
+
+  Used Run(int calls, bool leased) {
+    std::vector<std::vector<Plan>> plans(callers_);
+    std::vector<std::thread> threads;
+    const Stopwatch watch;
+    for (int c = 0; c < callers_; ++c) {
+      threads.emplace_back([&, c] {
+        const std::string pool = absl::StrCat("leases-", c);
+        const Pool config = BenchPool(pool);
+        for (int n = 0; n < calls; ++n) {
+          const int64_t number = next_++;
+          AllocateCall call;
+          call.pool = pool;
+          for (int t = 0; t < tasks_; ++t) {
+            Task task = DefaultTask(config, absl::StrCat("t", number, "-", t));
+            task.redundancy = 3;
+            call.tasks.push_back(std::move(task));
+          }
+          if (leased) call.lease_micros = int64_t{3600} * 1'000'000;
+          plans[c].push_back(Check(engine_.Allocate(call)));
         }
-        if (leased) call.lease_micros = int64_t{3600} * 1'000'000;
-        plans[c].push_back(Check(engine.Allocate(call)));
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  const Used used = watch.Read();
-  for (int c = 0; c < callers; ++c) {
-    std::vector<std::string> ids;
-    for (const Plan& plan : plans[c]) {
-      for (const PlannedPair& pair : plan.pairs) {
-        if (pair.lease) ids.push_back(pair.lease->id);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    const Used used = watch.Read();
+    for (int c = 0; c < callers_; ++c) {
+      for (const Plan& plan : plans[c]) {
+        for (const PlannedPair& pair : plan.pairs) {
+          if (pair.lease) leases_[c].push_back(pair.lease->id);
+        }
       }
     }
-    if (ids.empty()) continue;
-    Check(engine
-              .ReleaseLeases(absl::StrCat("leases-", c), ids,
-                             ReleaseReason::kReleased)
-              .status());
+    return used;
   }
-  return used;
-}
+
+  // Gives back the leases, by nobody's clock.
+  void Release() {
+    for (int c = 0; c < callers_; ++c) {
+      if (leases_[c].empty()) continue;
+      Check(engine_
+                .ReleaseLeases(absl::StrCat("leases-", c), leases_[c],
+                               ReleaseReason::kReleased)
+                .status());
+      leases_[c].clear();
+    }
+  }
+
+ private:
+  static inline std::atomic<int64_t> next_ = 0;  // no task twice
+  Engine& engine_;
+  const int callers_;
+  const int tasks_;
+  std::vector<std::vector<std::string>> leases_;
+};
 
 void BenchLeases(bool json, const Backend& backend, Engine& engine) {
   constexpr int kMostCallers = 64;
@@ -242,28 +259,47 @@ void BenchLeases(bool json, const Backend& backend, Engine& engine) {
   for (int c = 0; c < kMostCallers; ++c) {
     AddPool(engine, absl::StrCat("leases-", c));
   }
-  int64_t next = 0;
   for (const int tasks : {10, 50, 200}) {
     for (const int callers : {1, 8, kMostCallers}) {
-      const int calls = std::max(4, 2 * callers);
+      Callers all(engine, callers, tasks);
+      const int calls = std::max(4, 2 * callers) / callers;
+      const int rounds = tasks > 100 ? 5 : kRounds;
       const auto timed = [&](bool leased) {
-        return TimeCalls(engine, callers, calls, tasks, leased, next);
+        const Used used = all.Run(calls, leased);
+        all.Release();
+        return used;
+      };
+      // Beside leases a plan is dearer to make, as the best labelers are taken:
+      // here a lease-less call has as many of them beside it as a leased one.
+      const auto stepwise = [&](bool leased) {
+        Used sum;
+        for (int call = 0; call < calls; ++call) {
+          const Used used = all.Run(1, leased);
+          sum.seconds += used.seconds;
+          sum.cpu += used.cpu;
+          if (!leased && call + 1 < calls) all.Run(1, true);
+        }
+        all.Release();
+        return sum;
       };
       timed(true);
       Sides sides = Compare(
-          tasks > 100 ? 5 : kRounds, calls, [&] { return timed(true); },
+          rounds, calls * callers, [&] { return timed(true); },
           [&] { return timed(false); });
-      for (Line* line : {&sides.by_time, &sides.by_cpu}) {
-        line->name =
-            absl::StrCat(backend.name, " allocate ", tasks, " x 3, ", callers,
-                         callers == 1 ? " caller" : " callers");
-      }
       sides.by_time.metric = "leased calls/s against lease-less";
       sides.by_cpu.metric = "the same by CPU time";
       // Throughput is what many callers have together.
       if (callers == kMostCallers) sides.by_time.goal = backend.lease_goal;
-      Print(json, sides.by_time);
-      Print(json, sides.by_cpu);
+      Sides beside = Compare(
+          rounds, calls * callers, [&] { return stepwise(true); },
+          [&] { return stepwise(false); });
+      beside.by_cpu.metric = "by CPU time, both beside leases";
+      for (Line* line : {&sides.by_time, &sides.by_cpu, &beside.by_cpu}) {
+        line->name =
+            absl::StrCat(backend.name, " allocate ", tasks, " x 3, ", callers,
+                         callers == 1 ? " caller" : " callers");
+        Print(json, *line);
+      }
     }
   }
 }
