@@ -142,6 +142,7 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
       merged.difficulty_variance = record->spec.difficulty_variance;
       merged.prior = record->spec.prior;
       task.task = &merged;
+      task.withdrawn = record->withdrawn;
       task.wanted -=
           static_cast<int32_t>(record->answers.size() + record->leases.size());
       for (const RecordedAnswer& answer : record->answers) {

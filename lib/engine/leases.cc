@@ -87,10 +87,11 @@ std::vector<std::optional<Lease>> Engine::Impl::Claim(
     const RosterBlock& block = roster.block_of(row);
     const int lane = Roster::lane(row);
     const int32_t load = state.loads().Get(row) + of_labeler;
-    const bool won = roster.live(row) && load < block.capacity[lane] &&
-                     held < static_cast<size_t>(task.redundancy) &&
-                     std::ranges::find(of_task, row) == of_task.end() &&
-                     (record == nullptr || !record->Involves(row));
+    const bool won =
+        roster.live(row) && load < block.capacity[lane] &&
+        held < static_cast<size_t>(task.redundancy) &&
+        std::ranges::find(of_task, row) == of_task.end() &&
+        (record == nullptr || (!record->withdrawn && !record->Involves(row)));
     if (!won) continue;
     if (record == nullptr && of_task.empty()) {
       pending.tasks.tasks.push_back(task);

@@ -312,6 +312,7 @@ void PoolState::Fold(const Event&, const LeasesEnded& body) {
       if (body.reason == ReleaseReason::kNotAgainToHer) {
         task.not_again.push_back(task.leases[i].labeler);
       }
+      task.withdrawn |= body.reason == ReleaseReason::kNever;
       CloseLease(task, i);
       break;
     }

@@ -39,6 +39,7 @@ struct TaskRecord {
   std::vector<RecordedAnswer> answers;
   std::vector<OpenLease> leases;
   std::vector<int32_t> not_again;  // rows of labelers who skipped it
+  bool withdrawn = false;          // nobody gets it any more
 
   // Whether the labeler answered it, holds it, or skipped it for good.
   bool Involves(int32_t labeler) const {

@@ -186,6 +186,38 @@ TEST_F(LeaseTest, AReleasedTaskMayComeBackASkippedOneDoesNot) {
   EXPECT_THAT(Allocate(Leased({MakeTask("t")})).pairs, IsEmpty());
 }
 
+TEST_F(LeaseTest, AWithdrawnTaskGoesToNobodyAndEscalates) {
+  Add({MakeLabeler("a"), MakeLabeler("b"), MakeLabeler("c")});
+  const Plan plan = Allocate(Leased({MakeTask("t", 2)}));
+  ASSERT_THAT(plan.pairs, SizeIs(2));
+  const std::vector<std::string> ids = {plan.pairs[0].lease->id};
+  EXPECT_TRUE(
+      (*engine_->ReleaseLeases("p", ids, ReleaseReason::kNever))[0].open);
+  for (const char* when : {"at once", "after a restart"}) {
+    const Plan again = Allocate(Leased({MakeTask("t", 2), MakeTask(when)}));
+    ASSERT_THAT(again.pairs, SizeIs(1)) << when;
+    EXPECT_EQ(again.pairs[0].task, 1) << when;
+    EXPECT_EQ(again.slots, 2) << when;
+    ASSERT_THAT(again.unfilled, SizeIs(1)) << when;
+    EXPECT_EQ(again.unfilled[0].task, 0) << when;
+    EXPECT_EQ(again.unfilled[0].missing, 1) << "the other lease stays";
+    EXPECT_EQ(again.unfilled[0].reason, UnfilledReason::kWithdrawn) << when;
+    Restart();
+  }
+  // Whoever holds it may still answer; nobody is asked for more.
+  EXPECT_THAT(
+      Report({{.task = "t", .labeler = plan.pairs[1].labeler, .label = 0}})
+          .outcomes,
+      ElementsAre(AnswerOutcome::kRecorded));
+  ScoreCall score;
+  score.pool = "p";
+  score.items.push_back({.task = MakeTask("t")});
+  const auto scored = engine_->Score(score);
+  ASSERT_TRUE(scored.ok()) << scored.status();
+  EXPECT_EQ(scored->tasks[0].verdict, Verdict::kEscalate);
+  EXPECT_EQ(scored->tasks[0].reason, EscalationReason::kNoAnswersLeft);
+}
+
 TEST_F(LeaseTest, LeasesOutliveARestart) {
   Add({MakeLabeler("a", 1)});
   const std::string id = Allocate(Leased({MakeTask("t")})).pairs[0].lease->id;
