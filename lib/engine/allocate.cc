@@ -282,7 +282,8 @@ absl::StatusOr<std::optional<Plan>> Engine::Impl::ClaimPlan(
     bodies.push_back(std::move(pending.granted));
   }
   if (!bodies.empty() || request != nullptr) {
-    ALLOT_RETURN_IF_ERROR(Commit(entry, std::move(bodies), now, plan, request));
+    ALLOT_RETURN_IF_ERROR(
+        Commit(entry, std::move(bodies), now, plan, request, pending.labelers));
   }
   plan.claim_nanos = claim_nanos();
   return plan;

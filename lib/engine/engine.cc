@@ -74,7 +74,7 @@ absl::Status Engine::Impl::Fold() {
   }
   return store_.LoadAll(known, [&](int64_t sequence, Event&& event) {
     PoolEntry& entry = FindOrAdd(event.pool);
-    entry.state.Apply(sequence, event, 0);
+    entry.state.Apply(sequence, std::move(event), 0);
     ++entry.events_since_checkpoint;
     ++recovery_.events_replayed;
     return absl::OkStatus();

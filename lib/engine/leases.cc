@@ -39,13 +39,9 @@ int64_t LeaseByHandlingTime(const SpeedBelief& speed, const Task& task,
 
 int64_t Engine::Impl::CollectExpired(const PoolEntry& entry,
                                      std::vector<EventBody>& bodies) const {
-  const int64_t here = HereMicros();
   LeasesEnded expired;
   expired.reason = ReleaseReason::kExpired;
-  for (const auto& [ends, id] : entry.state.expiries()) {
-    if (ends > here) break;
-    expired.ids.push_back(id);
-  }
+  expired.ids = entry.state.expiries().EndedBy(HereMicros());
   const auto count = static_cast<int64_t>(expired.ids.size());
   if (count > 0) bodies.push_back(std::move(expired));
   return count;
@@ -74,12 +70,23 @@ std::vector<std::optional<Lease>> Engine::Impl::Claim(
   const Roster& roster = *view->roster;
   const PoolState& state = entry.state;
   std::vector<std::optional<Lease>> claims(draft.rows.size());
+  pending.tasks.tasks.reserve(call.tasks.size());
+  pending.granted.leases.reserve(pending.granted.leases.size() +
+                                 draft.rows.size());
+  // Pairs come by task.
+  int32_t looked_up = -1;
+  const TaskRecord* record = nullptr;
+  absl::InlinedVector<int32_t, 4>* claimed = nullptr;
   for (size_t i = 0; i < draft.rows.size(); ++i) {
     const auto [t, row] = draft.rows[i];
     const Task& task = call.tasks[t];
+    if (t != looked_up) {
+      record = state.FindTask(task.id);
+      claimed = &pending.of_task[task.id];
+      looked_up = t;
+    }
+    absl::InlinedVector<int32_t, 4>& of_task = *claimed;
     int32_t& of_labeler = pending.of_labeler[row];
-    std::vector<int32_t>& of_task = pending.of_task[task.id];
-    const TaskRecord* record = state.FindTask(task.id);
     const size_t held =
         of_task.size() + (record == nullptr
                               ? 0
@@ -107,6 +114,7 @@ std::vector<std::optional<Lease>> Engine::Impl::Claim(
     claims[i] = Lease{absl::StrCat("L", number), task.id,
                       roster.profile(row).id, now + lease_micros};
     pending.granted.leases.push_back(*claims[i]);
+    pending.labelers.push_back(row);
   }
   return claims;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,9 +80,11 @@ struct PoolEntry {
 
   // Appends the events, then folds them. Requires writer. After an error
   // nothing has changed here, and kAborted says that the state is behind the
-  // log: what was decided on it must be decided again.
+  // log: what was decided on it must be decided again. `labelers` is as in
+  // PoolState::Apply().
   absl::Status Commit(Store& store, std::vector<EventBody> bodies,
-                      const Moment& now) {
+                      const Moment& now,
+                      std::span<const int32_t> labelers = {}) {
     if (bodies.empty()) return absl::OkStatus();
     std::vector<Event> events;
     events.reserve(bodies.size());
@@ -95,8 +98,8 @@ struct PoolEntry {
     {
       const std::unique_lock<std::shared_mutex> lock(state_mutex);
       int64_t sequence = *last - static_cast<int64_t>(events.size());
-      for (const Event& event : events) {
-        state.Apply(++sequence, event, now.here_micros);
+      for (Event& event : events) {
+        state.Apply(++sequence, std::move(event), now.here_micros, labelers);
       }
       Publish();
     }
