@@ -44,9 +44,12 @@ struct Verdict {
     for (const auto& [name, count] : violations) sum += count;
     return sum;
   }
+  void Add(const Verdict& more);
 };
 
-// O(n log n) in the items of the history.
+// O(n log n) in the items of the history. One pool after the other, as nothing
+// is promised across pools: beside the history it takes memory for one pool's
+// part, some 200 bytes an item.
 Verdict Check(const History& history);
 
 // Only whether what was acknowledged before is among `kept`, each exactly once:

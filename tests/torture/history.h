@@ -63,8 +63,9 @@ struct Kept {
 
 struct History {
   std::vector<Call> calls;
-  // Read when nothing was under way any more: all answers of all tasks.
-  std::vector<Kept> kept;
+  // Read when nothing was under way any more: all answers of all tasks, as each
+  // replica has them.
+  std::vector<std::vector<Kept>> kept;
 };
 
 // The rules of the game, known to the clients and to the checker.
