@@ -246,10 +246,11 @@ absl::StatusOr<std::optional<Plan>> Engine::Impl::ClaimPlan(
     ClaimAttempt& attempt, Request<Plan>* request) {
   ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
   if (replay) return Plan();
-  const int64_t now = NowMicros();
+  const Moment now = Now();
   ALLOT_RETURN_IF_ERROR(Expire(entry, now));
   PendingClaims pending;
-  const auto claims = Claim(entry, call, planned.draft, now, pending);
+  const auto claims =
+      Claim(entry, call, planned.draft, now.unix_micros, pending);
   const auto lost = static_cast<size_t>(
       std::count(claims.begin(), claims.end(), std::nullopt));
   attempt.claims_lost = static_cast<int32_t>(lost);
@@ -264,7 +265,7 @@ absl::StatusOr<std::optional<Plan>> Engine::Impl::ClaimPlan(
     const int64_t replan = clock_.MonotonicNanos();
     ALLOT_RETURN_IF_ERROR(FillLost(entry, call,
                                    TasksThatLost(claims, planned.draft.rows),
-                                   now, pending, plan));
+                                   now.unix_micros, pending, plan));
     Recount(planned.batch.tasks, plan);
     planned_nanos = clock_.MonotonicNanos() - replan;
   }

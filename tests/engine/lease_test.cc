@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/engine/engine_fixture.h"
+#include "tests/testing/faulty_store.h"
 
 namespace allot {
 namespace {
@@ -93,6 +94,28 @@ TEST_F(LeaseTest, ALeaseEndsWithItsLastMicrosecond) {
   EXPECT_EQ(*engine_->ExpireLeases(), 0);
   clock_.Advance(absl::Microseconds(1));
   EXPECT_EQ(*engine_->ExpireLeases(), 1);
+}
+
+TEST_F(LeaseTest, ASlowStoreMakesNoLeaseLongerThanItsHolderWasTold) {
+  auto slow = std::make_unique<FaultyStore>(std::move(store_));
+  slow->BeforeAppend([this] { clock_.Advance(absl::Seconds(1)); });
+  store_ = std::move(slow);
+  Restart();
+  Add({MakeLabeler("a", 2)});
+  Allocate(Leased({MakeTask("t")}));
+  clock_.Advance(absl::Minutes(2));
+  // Two appends: that the first lease is over, and the second one.
+  const Plan plan = Allocate(Leased({MakeTask("u")}));
+  ASSERT_THAT(plan.pairs, SizeIs(1));
+  const std::vector<std::string> ids = {plan.pairs[0].lease->id};
+  const auto left = [&] {
+    return absl::FromUnixMicros(plan.pairs[0].lease->expires_unix_micros) -
+           clock_.Now();
+  };
+  clock_.Advance(left() - absl::Microseconds(1));
+  EXPECT_EQ(*engine_->ExpireLeases(), 0);
+  clock_.Advance(absl::Microseconds(1));
+  EXPECT_FALSE((*engine_->RenewLeases("p", ids, kMinute))[0].open);
 }
 
 TEST_F(LeaseTest, WithoutALengthALeaseFitsTheLabelersHandlingTimes) {
