@@ -34,8 +34,9 @@ bool Acknowledged(const Item& item) {
 
 class Checker {
  public:
-  Checker(std::vector<const Call*> calls, std::vector<std::vector<Kept>> kept)
-      : calls_(std::move(calls)), kept_(std::move(kept)) {}
+  Checker(std::vector<const Call*> calls, std::vector<std::vector<Kept>> kept,
+          bool shared)
+      : calls_(std::move(calls)), kept_(std::move(kept)), shared_(shared) {}
 
   Verdict Run() {
     Index();
@@ -302,9 +303,39 @@ class Checker {
         latest =
             std::max(latest, Answered(*use.call) ? use.item->expires : kNever);
       }
-      return renewal.call->invoked > latest;
+      return renewal.call->invoked > latest &&
+             renewal.call->invoked >
+                 latest +
+                     LongestRest(lease.grant->invoked, renewal.call->returned);
     }
     return false;
+  }
+
+  // The longest time in [from, until] between the log's last event and a
+  // moment that may have been a replica's start: whatever was answered before
+  // had its event after it was sent.
+  int64_t LongestRest(int64_t from, int64_t until) {
+    if (!shared_) return 0;
+    if (by_return_.empty()) {
+      for (const Call* call : calls_) {
+        if (Answered(*call)) by_return_.push_back(call);
+      }
+      std::sort(by_return_.begin(), by_return_.end(),
+                [](const Call* a, const Call* b) {
+                  return a->returned < b->returned;
+                });
+    }
+    auto next = std::partition_point(
+        by_return_.begin(), by_return_.end(),
+        [&](const Call* call) { return call->returned <= from; });
+    int64_t last = from, longest = 0;
+    for (; last < until; ++next) {
+      const bool end = next == by_return_.end() || (*next)->returned > until;
+      longest = std::max(longest, (end ? until : (*next)->returned) - last);
+      if (end) break;
+      last = std::max(last, (*next)->invoked);
+    }
+    return longest;
   }
 
   // Renewals and releases of leases that were over; answers in time without a
@@ -420,6 +451,8 @@ class Checker {
 
   const std::vector<const Call*> calls_;
   const std::vector<std::vector<Kept>> kept_;  // [replicas]
+  const bool shared_;
+  std::vector<const Call*> by_return_;  // answered calls; if shared
   Verdict verdict_;
   absl::flat_hash_map<Key, std::vector<Seen>> of_pair_;
   absl::flat_hash_map<Key, std::vector<Use>> reports_;  // by pair
@@ -449,14 +482,14 @@ Verdict Check(const History& history) {
         if (answer.pool == pool) kept[i].push_back(answer);
       }
     }
-    verdict.Add(Checker(std::move(of_pool), kept).Run());
+    verdict.Add(Checker(std::move(of_pool), kept, history.shared).Run());
   }
   return verdict;
 }
 
 Verdict CheckKept(const std::vector<const Call*>& calls,
                   const std::vector<Kept>& kept) {
-  return Checker(calls, {kept}).RunKept();
+  return Checker(calls, {kept}, false).RunKept();
 }
 
 }  // namespace allot::torture

@@ -214,6 +214,19 @@ TEST(Judge, SeesAnExpiredLeaseRenewed) {
   story.ExpectOnly("stale_lease");
 }
 
+TEST(Judge, LetsALeaseOfASharedStoreEndLateOnlyIfTheLogStoodStill) {
+  Story story;
+  story.history.shared = true;
+  story.Grant(0, 1, 3, 5, 20);
+  story.Renew(30, 1, 3, 5, Outcome::kOk, 200);
+  story.ExpectSound();  // all replicas may have been down until 29
+  Story busy = story;
+  for (int64_t at = 3; at < 30; at += 3) {
+    busy.Renew(at, 9, 6, 6, Outcome::kNotOpen);
+  }
+  busy.ExpectOnly("stale_lease");
+}
+
 TEST(Judge, SeesALeaseUsedAfterItsAnswer) {
   Story story;
   story.Grant(0, 1, 3, 5, 200);

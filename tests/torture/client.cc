@@ -15,12 +15,6 @@
 namespace allot::torture {
 namespace {
 
-constexpr uint64_t kBatch = 48;  // tasks of an Allocate, at most
-constexpr uint64_t kMostAnswers = 96;
-constexpr uint64_t kMostRenewed = 96;
-constexpr uint64_t kMostReleased = 24;
-constexpr uint64_t kMostMeddled = 24;
-constexpr size_t kMostHeld = 240;  // of one pool, by one thread
 constexpr int64_t kSecond = 1'000'000;
 
 uint64_t HashOf(const google::protobuf::Message& message) {
@@ -36,6 +30,8 @@ int64_t MicrosOf(const google::protobuf::Timestamp& time) {
 Client::Client(Crowd* crowd, int number)
     : crowd_(*crowd),
       number_(number),
+      batch_(static_cast<uint64_t>(crowd->options_.batch)),
+      most_held_(5 * batch_ / 2),
       rng_(Rng(crowd->options_.seed).Split(static_cast<uint64_t>(number))),
       connections_(crowd->options_.servers, number,
                    rng_.Split(static_cast<uint64_t>(number))),
@@ -64,7 +60,7 @@ bool Client::Send(Call& call, const Request& request, Response* response) {
     }
     if (NowMicros() - call.invoked > Connections::kPatienceMicros) {
       crowd_.AddError(
-          absl::StrCat("no answer for 60 s: ", status.error_message()));
+          absl::StrCat("no answer for 300 s: ", status.error_message()));
       return false;
     }
     connections_.GoElsewhere();
@@ -112,8 +108,8 @@ void Client::Allocate(int pool) {
   const int64_t base =
       std::max<int64_t>(0, *crowd_.answered_[at] / 2 - window / 3);
   std::set<int64_t> tasks;
-  const uint64_t wanted =
-      std::min<uint64_t>(1 + rng_.Below(kBatch), static_cast<uint64_t>(window));
+  const uint64_t wanted = std::min<uint64_t>(1 + rng_.Below(batch_ / 2),
+                                             static_cast<uint64_t>(window));
   while (tasks.size() < wanted) {
     tasks.insert(
         base + static_cast<int64_t>(rng_.Below(static_cast<uint64_t>(window))));
@@ -265,7 +261,7 @@ void Client::Meddle(int pool) {
   if (rng_.Bernoulli(0.5)) {
     Crowd::Board& board = *crowd_.boards_[static_cast<size_t>(pool)];
     MutexLock lock(board.mutex);
-    for (uint64_t n = rng_.Below(kMostMeddled); n > 0 && !board.leases.empty();
+    for (uint64_t n = rng_.Below(batch_ / 4); n > 0 && !board.leases.empty();
          --n) {
       leases.push_back(board.leases[rng_.Below(board.leases.size())]);
     }
@@ -273,7 +269,7 @@ void Client::Meddle(int pool) {
     // The oldest have expired by now, if nothing else ended them.
     std::vector<Held>& over = over_[static_cast<size_t>(pool)];
     if (over.size() > 2000) over.erase(over.begin(), over.end() - 1000);
-    for (uint64_t n = rng_.Below(kMostMeddled); n > 0 && !over.empty(); --n) {
+    for (uint64_t n = rng_.Below(batch_ / 4); n > 0 && !over.empty(); --n) {
       leases.push_back(over[rng_.Below(over.size())]);
     }
   }
@@ -323,17 +319,16 @@ void Client::Step() {
   const double choice = rng_.Uniform();
   if (choice < 0.06) return Meddle(pool);
   if (choice < 0.12) return RepeatSomething();
-  if (held < 8 || (choice < 0.42 && held < kMostHeld)) return Allocate(pool);
-  if (choice < 0.68)
-    return Report(pool, Take(pool, 1 + rng_.Below(kMostAnswers)));
+  if (held < 8 || (choice < 0.42 && held < most_held_)) return Allocate(pool);
+  if (choice < 0.68) return Report(pool, Take(pool, 1 + rng_.Below(batch_)));
   if (choice < 0.88) {
-    std::vector<Held> leases = Take(pool, 1 + rng_.Below(kMostRenewed));
+    std::vector<Held> leases = Take(pool, 1 + rng_.Below(batch_));
     Renew(pool, leases);
     auto& back = held_[static_cast<size_t>(pool)];
     back.insert(back.end(), leases.begin(), leases.end());
     return;
   }
-  Release(pool, Take(pool, 1 + rng_.Below(kMostReleased)), rng_.Bernoulli(0.2));
+  Release(pool, Take(pool, 1 + rng_.Below(batch_ / 4)), rng_.Bernoulli(0.2));
 }
 
 void Client::Run() {

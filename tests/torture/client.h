@@ -53,6 +53,8 @@ class Client {
 
   Crowd& crowd_;
   const int number_;
+  const uint64_t batch_;
+  const size_t most_held_;  // of one pool
   Rng rng_;
   Connections connections_;
   std::vector<std::vector<Held>> held_;  // [pools]

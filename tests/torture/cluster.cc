@@ -19,7 +19,7 @@
 namespace allot::torture {
 namespace {
 
-constexpr absl::Duration kStartTimeout = absl::Seconds(120);
+constexpr absl::Duration kStartTimeout = absl::Minutes(5);
 
 }  // namespace
 
@@ -124,7 +124,7 @@ absl::Status Cluster::StartReplica(size_t number) {
   ALLOT_RETURN_IF_ERROR(replica.child.Start(
       {options_.allotd, absl::StrCat("--store=", store_address_),
        absl::StrCat("--listen=", replica.address),
-       "--http_listen=", "--queue=2000", "--log_level=warning",
+       "--http_listen=", "--queue=2000", "--log_level=info",
        // One that waits for a commit computes nothing.
        "--workers=16"},
       absl::StrCat(options_.folder, "/allotd.", number, ".log")));

@@ -28,8 +28,9 @@ absl::Status ToStatus(const grpc::Status& status);
 
 class Connections {
  public:
-  // How long a call is sent again and again.
-  static constexpr int64_t kPatienceMicros = 60'000'000;
+  // How long a call is sent again and again: a service that has much to read
+  // again and little of a core to do it with may be away for a minute.
+  static constexpr int64_t kPatienceMicros = 300'000'000;
 
   Connections(const std::vector<std::string>& servers, int thread, Rng rng);
 

@@ -26,6 +26,7 @@ struct CrowdOptions {
   int pools = 4;
   int labelers = 240;      // of each pool
   int window = 300;        // tasks of each pool that are worked on at a time
+  int batch = 96;          // items of a call, at most
   int64_t operations = 0;  // in all; 0: until Stop()
   uint64_t seed = 1;
 };

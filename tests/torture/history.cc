@@ -45,6 +45,7 @@ bool GetAll(std::ifstream& in, std::vector<T>& values) {
 absl::Status SaveHistory(const History& history, const std::string& path) {
   std::ofstream out(path, std::ios::binary);
   Put(out, kMagic);
+  Put(out, history.shared);
   Put(out, uint64_t{history.calls.size()});
   for (const Call& call : history.calls) {
     Put(out, call.invoked);
@@ -72,8 +73,11 @@ absl::StatusOr<History> LoadHistory(const std::string& path) {
   const absl::Status bad =
       absl::DataLossError(absl::StrCat(path, " is no history, or cut short"));
   uint64_t magic = 0, calls = 0;
-  if (!Get(in, magic) || magic != kMagic || !Get(in, calls)) return bad;
   History history;
+  if (!Get(in, magic) || magic != kMagic || !Get(in, history.shared) ||
+      !Get(in, calls)) {
+    return bad;
+  }
   for (uint64_t i = 0; i < calls; ++i) {
     Call call;
     if (!(Get(in, call.invoked) && Get(in, call.returned) &&

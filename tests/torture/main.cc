@@ -120,6 +120,7 @@ absl::StatusOr<int> Torture(const Options& options) {
   const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
   const Counts counts = crowd.Count();
   History history;
+  history.shared = cluster->store_address().rfind("redis", 0) == 0;
   for (int i = 0; i < cluster->replicas(); ++i) {
     ALLOT_ASSIGN_OR_RETURN(history.kept.emplace_back(),
                            crowd.ReadAnswers(static_cast<size_t>(i)));
@@ -215,6 +216,12 @@ int Main(int argc, char** argv) {
   app.add_option("--window", options.crowd.window,
                  "Tasks of a pool in work at a time")
       ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--labelers", options.crowd.labelers, "Of each pool")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--batch", options.crowd.batch, "Items of a call, at most")
+      ->check(CLI::Range(4, 10000))
       ->capture_default_str();
   app.add_option("--seed", options.crowd.seed)->capture_default_str();
   app.add_option("--allotd", options.cluster.allotd, "The program");
