@@ -21,6 +21,8 @@
 //   stale_lease       a lease that had ended was renewed or released; with a
 //                     shared store an expiry counts as its end only after the
 //                     longest time that the pool's log may have stood still
+//   lease_stranded    one is open long after the last was asked for (by whoever
+//                     waits for it; no history shows it)
 //   late_as_in_time   an answer counted as in time after its lease was released
 //   fencing           lease numbers: one given twice, or one that is smaller
 //                     than that of a lease granted before

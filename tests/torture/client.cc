@@ -33,7 +33,7 @@ Client::Client(Crowd* crowd, int number)
       batch_(static_cast<uint64_t>(crowd->options_.batch)),
       most_held_(5 * batch_ / 2),
       rng_(Rng(crowd->options_.seed).Split(static_cast<uint64_t>(number))),
-      connections_(crowd->options_.servers, number,
+      connections_(crowd->options_.entries, number,
                    rng_.Split(static_cast<uint64_t>(number))),
       held_(static_cast<size_t>(crowd->options_.pools)),
       over_(static_cast<size_t>(crowd->options_.pools)) {}
@@ -69,7 +69,11 @@ bool Client::Send(Call& call, const Request& request, Response* response) {
   call.returned = NowMicros();
   call.response = HashOf(*response);
   crowd_.last_success_ = call.returned;
-  Count(call.attempts - 1);
+  if (due_ > 0) {
+    latency_seconds_.push_back(1e-6 *
+                               static_cast<double>(call.returned - due_));
+  }
+  Count(call.attempts > 1 ? 1 : 0);
   if (rng_.Bernoulli(0.02)) {
     Response again;
     if (connections_.Try(request, &again).ok())
@@ -333,6 +337,7 @@ void Client::Step() {
 
 void Client::Run() {
   while (!crowd_.stopping_ && !crowd_.done_) {
+    due_ = crowd_.NextDue();
     crowd_.Pass();
     Step();
   }

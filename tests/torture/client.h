@@ -30,6 +30,10 @@ class Client {
   };
   const std::vector<Repeated>& repeated() const { return repeated_; }
 
+  const std::vector<double>& latency_seconds() const {
+    return latency_seconds_;
+  }
+
  private:
   using Held = Crowd::Held;
 
@@ -57,6 +61,8 @@ class Client {
   const size_t most_held_;  // of one pool
   Rng rng_;
   Connections connections_;
+  int64_t due_ = 0;  // when this step was
+  std::vector<double> latency_seconds_;
   std::vector<std::vector<Held>> held_;  // [pools]
   std::vector<std::vector<Held>> over_;  // [pools]: answered, or left to expire
   std::deque<Call> calls_;

@@ -8,11 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "lib/base/status_macros.h"
 
@@ -113,9 +114,13 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(
   }
   for (int i = 0; i < given.replicas; ++i) {
     cluster->replicas_.push_back(std::make_unique<Replica>());
-    cluster->replicas_.back()->address = absl::StrCat("127.0.0.1:", FreePort());
+    Replica& replica = *cluster->replicas_.back();
+    replica.port = FreePort();
+    replica.http_port = FreePort();
+    replica.address = absl::StrCat("127.0.0.1:", replica.port);
     ALLOT_RETURN_IF_ERROR(cluster->StartReplica(static_cast<size_t>(i)));
   }
+  if (given.proxy) ALLOT_RETURN_IF_ERROR(cluster->StartProxy());
   return cluster;
 }
 
@@ -124,7 +129,9 @@ absl::Status Cluster::StartReplica(size_t number) {
   ALLOT_RETURN_IF_ERROR(replica.child.Start(
       {options_.allotd, absl::StrCat("--store=", store_address_),
        absl::StrCat("--listen=", replica.address),
-       "--http_listen=", "--queue=2000", "--log_level=info",
+       absl::StrCat("--http_listen=127.0.0.1:", replica.http_port),
+       // Nothing is refused for its latency.
+       "--queue=2000", "--latency_target=0", "--log_level=info",
        // One that waits for a commit computes nothing.
        "--workers=16"},
       absl::StrCat(options_.folder, "/allotd.", number, ".log")));
@@ -135,6 +142,34 @@ absl::Status Cluster::StartReplica(size_t number) {
                         absl::StrCat("allotd: ", line.status().message()));
   }
   return absl::OkStatus();
+}
+
+absl::Status Cluster::StartProxy() {
+  std::ifstream file(ALLOT_SOURCE_DIR "/deploy/proxies/haproxy.cfg");
+  std::string text((std::istreambuf_iterator<char>(file)),
+                   std::istreambuf_iterator<char>());
+  proxy_port_ = FreePort();
+  text = absl::StrReplaceAll(
+      text.substr(0, text.find("    server one ")),
+      {{"127.0.0.1:50050", absl::StrCat("127.0.0.1:", proxy_port_)}});
+  for (size_t i = 0; i < replicas_.size(); ++i) {
+    absl::StrAppend(&text, "    server replica", i, " ", replicas_[i]->address,
+                    " proto h2 port ", replicas_[i]->http_port,
+                    " check-proto h1\n");
+  }
+  const std::string path = absl::StrCat(options_.folder, "/haproxy.cfg");
+  if (!(std::ofstream(path) << text).flush()) {
+    return absl::UnavailableError(absl::StrCat("cannot write ", path));
+  }
+  return proxy_.Start({"haproxy", "-q", "-db", "-f", path},
+                      absl::StrCat(options_.folder, "/haproxy.log"));
+}
+
+std::vector<std::string> Cluster::entries() const {
+  if (proxy_port_ > 0) return {absl::StrCat("127.0.0.1:", proxy_port_)};
+  std::vector<std::string> addresses;
+  for (const auto& replica : replicas_) addresses.push_back(replica->address);
+  return addresses;
 }
 
 absl::StatusOr<absl::Duration> Cluster::KillAndRestart(int replica) {

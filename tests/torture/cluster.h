@@ -46,6 +46,8 @@ struct ClusterOptions {
   int replicas = 1;
   // An address as allotd takes it; empty: a store of this cluster's own.
   std::string address;
+  // haproxy before the replicas, with the file of deploy/.
+  bool proxy = false;
 };
 
 class Cluster {
@@ -57,6 +59,8 @@ class Cluster {
   const std::string& address(int replica) const {
     return replicas_[static_cast<size_t>(replica)]->address;
   }
+  // Where clients go: the proxy, if there is one, or all replicas.
+  std::vector<std::string> entries() const;
   const std::string& store_address() const { return store_address_; }
   // Servers of Redis: one, the nodes of a cluster, or none.
   int redis_servers() const { return static_cast<int>(redis_.size()); }
@@ -75,10 +79,13 @@ class Cluster {
   struct Replica {
     Child child;
     std::string address;
+    int port = 0;
+    int http_port = 0;
   };
 
   explicit Cluster(ClusterOptions options) : options_(std::move(options)) {}
   absl::Status StartReplica(size_t replica);
+  absl::Status StartProxy();
   RedisServer& Redis(int server) {
     return *redis_[static_cast<size_t>(server)];
   }
@@ -89,6 +96,8 @@ class Cluster {
   std::unique_ptr<RedisCluster> redis_cluster_;
   std::vector<RedisServer*> redis_;  // those of the two above
   std::vector<std::unique_ptr<Replica>> replicas_;
+  Child proxy_;
+  int proxy_port_ = 0;
 };
 
 }  // namespace allot::torture

@@ -2,6 +2,7 @@
 #include "tests/torture/crowd.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -37,6 +38,7 @@ void Crowd::Start() {
     MutexLock lock(gate_mutex_);
     running_ = options_.threads;
   }
+  started_ = NowMicros();
   for (const auto& client : clients_) {
     threads_.emplace_back([this, &client] {
       client->Run();
@@ -54,6 +56,25 @@ void Crowd::Pass() {
   gate_changed_.notify_all();
   while (held_) gate_changed_.wait(gate_mutex_);
   --parked_;
+}
+
+int64_t Crowd::NextDue() {
+  if (options_.rate <= 0) return 0;
+  const auto step = static_cast<double>(steps_.fetch_add(1));
+  const int64_t due =
+      started_ + static_cast<int64_t>(1e6 * step / options_.rate);
+  const int64_t wait = due - NowMicros();
+  if (wait > 0) std::this_thread::sleep_for(std::chrono::microseconds(wait));
+  return due;
+}
+
+std::vector<double> Crowd::LatencySeconds() const {
+  std::vector<double> seconds;
+  for (const auto& client : clients_) {
+    seconds.insert(seconds.end(), client->latency_seconds().begin(),
+                   client->latency_seconds().end());
+  }
+  return seconds;
 }
 
 void Crowd::Hold() {
@@ -126,53 +147,15 @@ absl::StatusOr<std::vector<Kept>> Crowd::ReadAnswers(size_t replica) const {
   return kept;
 }
 
-absl::StatusOr<int64_t> Crowd::CountOpenLeases() const {
+absl::StatusOr<int64_t> Crowd::CountOpenLeases(size_t replica) const {
   int64_t open = 0;
   for (int pool = 0; pool < options_.pools; ++pool) {
+    ALLOT_RETURN_IF_ERROR(steward_->CatchUp(replica, pool));
     ALLOT_ASSIGN_OR_RETURN(const int64_t here,
-                           steward_->CountOpenLeases(0, pool));
+                           steward_->CountOpenLeases(replica, pool));
     open += here;
   }
   return open;
-}
-
-Counts Crowd::Count() const {
-  Counts counts;
-  for (const auto& client : clients_) {
-    counts.repeated_calls += static_cast<int64_t>(client->repeated().size());
-    for (const Call& call : client->calls()) {
-      ++counts.calls;
-      counts.repeated_calls += call.attempts - 1;
-      counts.repeated_calls += static_cast<int64_t>(call.again.size());
-      const auto items = static_cast<int64_t>(call.items.size());
-      switch (call.kind) {
-        case Kind::kAllocate:
-          counts.claims += items;
-          break;
-        case Kind::kRenew:
-          counts.renewals += items;
-          break;
-        case Kind::kRelease:
-          counts.releases += items;
-          break;
-        case Kind::kSkip:
-          counts.skips += items;
-          break;
-        case Kind::kReport:
-          counts.answers += items;
-          break;
-      }
-      for (const Item& item : call.items) {
-        counts.late += item.outcome == Outcome::kRecordedLate ? 1 : 0;
-        counts.not_open += item.outcome == Outcome::kNotOpen ? 1 : 0;
-        counts.duplicates += item.outcome == Outcome::kDuplicate ||
-                                     item.outcome == Outcome::kConflict
-                                 ? 1
-                                 : 0;
-      }
-    }
-  }
-  return counts;
 }
 
 }  // namespace allot::torture

@@ -9,8 +9,13 @@
 
 namespace allot::torture {
 
-Faults::Faults(Cluster* cluster, Crowd* crowd, bool may_kill, Rng rng)
+Faults::Faults(Cluster* cluster, Crowd* crowd, bool may_kill, bool only_kill,
+               Rng rng)
     : cluster_(*cluster), crowd_(*crowd), rng_(rng) {
+  if (only_kill) {
+    turns_ = {Kind::kKill};
+    return;
+  }
   const bool redis = cluster->redis_servers() > 0;
   if (redis) turns_ = {Kind::kKillRedis};
   if (may_kill) turns_.push_back(Kind::kKill);

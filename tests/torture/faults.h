@@ -25,7 +25,9 @@ struct FaultCounts {
 class Faults {
  public:
   // Without `may_kill` replicas are only paused: a memory store dies with them.
-  Faults(Cluster* cluster, Crowd* crowd, bool may_kill, Rng rng);
+  // With `only_kill` nothing else befalls them.
+  Faults(Cluster* cluster, Crowd* crowd, bool may_kill, bool only_kill,
+         Rng rng);
 
   // One, after a rest: at least three times as long as the last one and its
   // restart took, so that a store that takes long to read does not leave the

@@ -42,6 +42,47 @@ bool GetAll(std::ifstream& in, std::vector<T>& values) {
 
 }  // namespace
 
+Counts CountOperations(const std::vector<Call>& calls) {
+  Counts counts;
+  for (const Call& call : calls) {
+    ++counts.calls;
+    const bool answered = call.returned != kNever;
+    counts.repeated_calls += answered && call.attempts > 1 ? 1 : 0;
+    counts.repeated_calls += static_cast<int64_t>(call.again.size());
+    const auto items = static_cast<int64_t>(call.items.size());
+    const bool release =
+        call.kind == Kind::kRelease || call.kind == Kind::kSkip;
+    switch (call.kind) {
+      case Kind::kAllocate:
+        counts.claims += items;
+        break;
+      case Kind::kRenew:
+        counts.renewals += items;
+        break;
+      case Kind::kRelease:
+        counts.releases += items;
+        break;
+      case Kind::kSkip:
+        counts.skips += items;
+        break;
+      case Kind::kReport:
+        counts.answers += items;
+        break;
+    }
+    for (const Item& item : call.items) {
+      counts.late += item.outcome == Outcome::kRecordedLate ? 1 : 0;
+      counts.in_time += item.outcome == Outcome::kRecorded ? 1 : 0;
+      counts.not_open += item.outcome == Outcome::kNotOpen ? 1 : 0;
+      counts.ended += release && item.outcome == Outcome::kOk ? 1 : 0;
+      counts.duplicates += item.outcome == Outcome::kDuplicate ||
+                                   item.outcome == Outcome::kConflict
+                               ? 1
+                               : 0;
+    }
+  }
+  return counts;
+}
+
 absl::Status SaveHistory(const History& history, const std::string& path) {
   std::ofstream out(path, std::ios::binary);
   Put(out, kMagic);

@@ -33,16 +33,19 @@ struct Options {
   CrowdOptions crowd;
   double seconds = 0;
   bool kill = false;
+  bool kill_replicas = false;
+  bool drain = false;
   int kills = 0;
   bool json = false;
   std::string history;
   std::string check;
 };
 
-double Median(std::vector<double> values) {
+double Percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+  return values[static_cast<size_t>(share *
+                                    static_cast<double>(values.size() - 1))];
 }
 double Most(const std::vector<double>& values) {
   return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
@@ -60,6 +63,27 @@ absl::Status KillAndLook(const Options& options, Crowd& crowd, Rng& rng,
                            crowd.ReadAnswers(static_cast<size_t>(replica)));
     verdict.Add(CheckKept(crowd.Calls(), kept));
     crowd.Resume();
+  }
+  return absl::OkStatus();
+}
+
+// Every lease returns by itself: those whose holders never come back, too.
+absl::Status Drain(const Cluster& cluster, const Crowd& crowd,
+                   Verdict& verdict) {
+  // Twice the longest lease: one that starts may let it begin anew.
+  const absl::Time end = absl::Now() + absl::Seconds(60);
+  for (int replica = 0; replica < cluster.replicas(); ++replica) {
+    while (true) {
+      ALLOT_ASSIGN_OR_RETURN(
+          const int64_t open,
+          crowd.CountOpenLeases(static_cast<size_t>(replica)));
+      if (open == 0) break;
+      if (absl::Now() > end) {
+        verdict.violations["lease_stranded"] += open;
+        break;
+      }
+      absl::SleepFor(absl::Milliseconds(200));
+    }
   }
   return absl::OkStatus();
 }
@@ -88,21 +112,24 @@ absl::StatusOr<int> Torture(const Options& options) {
   for (int i = 0; i < cluster->replicas(); ++i) {
     crowd_options.servers.push_back(cluster->address(i));
   }
+  crowd_options.entries = cluster->entries();
   Crowd crowd(crowd_options);
   ALLOT_RETURN_IF_ERROR(crowd.Prepare());
   Verdict verdict;
   Rng rng = Rng(options.crowd.seed).Split(1 << 20);
-  Faults faults(cluster.get(), &crowd, durable, rng.Split(1));
+  Faults faults(cluster.get(), &crowd, durable, options.kill_replicas,
+                rng.Split(1));
   const absl::Time start = absl::Now();
   absl::Time progress = start;
   crowd.Start();
   if (options.kills > 0) {
     ALLOT_RETURN_IF_ERROR(KillAndLook(options, crowd, rng, faults, verdict));
   }
+  const bool strike = options.kill || options.kill_replicas;
   while (!crowd.Done() && crowd.Errors().empty() && options.kills == 0) {
     const double elapsed = absl::ToDoubleSeconds(absl::Now() - start);
     if (options.seconds > 0 && elapsed > options.seconds) {
-      if (options.kill) absl::SleepFor(absl::Seconds(1));  // after the last one
+      if (strike) absl::SleepFor(absl::Seconds(1));  // after the last one
       break;
     }
     if (absl::Now() - progress > absl::Minutes(1)) {
@@ -110,7 +137,7 @@ absl::StatusOr<int> Torture(const Options& options) {
       std::fprintf(stderr, "%.0f s: %lld operations\n", elapsed,
                    static_cast<long long>(crowd.operations()));
     }
-    if (options.kill) {
+    if (strike) {
       ALLOT_RETURN_IF_ERROR(faults.Next());
     } else {
       absl::SleepFor(absl::Milliseconds(50));
@@ -118,15 +145,16 @@ absl::StatusOr<int> Torture(const Options& options) {
   }
   crowd.Stop();
   const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
-  const Counts counts = crowd.Count();
   History history;
   history.shared = cluster->store_address().rfind("redis", 0) == 0;
   for (int i = 0; i < cluster->replicas(); ++i) {
     ALLOT_ASSIGN_OR_RETURN(history.kept.emplace_back(),
                            crowd.ReadAnswers(static_cast<size_t>(i)));
   }
-  ALLOT_ASSIGN_OR_RETURN(const int64_t open, crowd.CountOpenLeases());
+  ALLOT_ASSIGN_OR_RETURN(const int64_t open, crowd.CountOpenLeases(0));
+  if (options.drain) ALLOT_RETURN_IF_ERROR(Drain(*cluster, crowd, verdict));
   history.calls = crowd.TakeCalls();
+  const Counts counts = CountOperations(history.calls);
   if (!options.history.empty()) {
     ALLOT_RETURN_IF_ERROR(SaveHistory(history, options.history));
   }
@@ -135,15 +163,6 @@ absl::StatusOr<int> Torture(const Options& options) {
   const double judge_seconds = absl::ToDoubleSeconds(absl::Now() - judging);
   const std::vector<std::string> errors = crowd.Errors();
 
-  int64_t ended = 0, in_time = 0;
-  for (const Call& call : history.calls) {
-    for (const Item& item : call.items) {
-      const bool release =
-          call.kind == Kind::kRelease || call.kind == Kind::kSkip;
-      ended += release && item.outcome == Outcome::kOk ? 1 : 0;
-      in_time += item.outcome == Outcome::kRecorded ? 1 : 0;
-    }
-  }
   Json result = {
       {"case", options.kills > 0 ? "kill" : "torture"},
       {"store", options.cluster.store},
@@ -163,16 +182,19 @@ absl::StatusOr<int> Torture(const Options& options) {
       {"answers_late", counts.late},
       {"answers_again", counts.duplicates},
       {"leases_not_open", counts.not_open},
-      {"leases_expired", counts.claims - ended - in_time - open},
+      {"leases_expired", counts.claims - counts.ended - counts.in_time - open},
       {"leases_open_at_end", open},
       {"requests_again", counts.repeated_calls},
+      {"latency_seconds_median", Percentile(crowd.LatencySeconds(), 0.5)},
+      {"latency_seconds_p99", Percentile(crowd.LatencySeconds(), 0.99)},
       {"kills", faults.counts().kills},
       {"redis_kills", faults.counts().redis_kills},
       {"redis_pauses", faults.counts().redis_pauses},
       {"pauses", faults.counts().pauses},
-      {"start_seconds_median", Median(faults.counts().start_seconds)},
+      {"start_seconds_median", Percentile(faults.counts().start_seconds, 0.5)},
       {"start_seconds_max", Most(faults.counts().start_seconds)},
-      {"answer_seconds_median", Median(faults.counts().answer_seconds)},
+      {"answer_seconds_median",
+       Percentile(faults.counts().answer_seconds, 0.5)},
       {"answer_seconds_max", Most(faults.counts().answer_seconds)},
       {"answers_at_end", history.kept[0].size()},
       {"judge_seconds", judge_seconds},
@@ -207,6 +229,15 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--kill", options.kill,
                "Kill -9 and stop processes at random, and start them again");
+  app.add_flag("--kill-replicas", options.kill_replicas,
+               "The same, but nothing else than kill -9 of a replica");
+  app.add_flag("--proxy", options.cluster.proxy,
+               "Clients go through haproxy, as deploy/ has it");
+  app.add_option("--rate", options.crowd.rate,
+                 "Open loop: calls a second, due whatever became of others")
+      ->check(CLI::Range(0.0, 1e6));
+  app.add_flag("--drain", options.drain,
+               "At the end wait until every lease has returned");
   app.add_option("--kills", options.kills,
                  "Kill so often, and look after each what is there");
   app.add_option("--threads", options.crowd.threads)->capture_default_str();
@@ -238,7 +269,12 @@ int Main(int argc, char** argv) {
       return 2;
     }
     const Verdict verdict = Check(*history);
-    Print(options, Json{{"violations", verdict.total()}}, verdict);
+    const Counts counts = CountOperations(history->calls);
+    Print(options,
+          Json{{"operations", counts.operations()},
+               {"calls", counts.calls},
+               {"violations", verdict.total()}},
+          verdict);
     return verdict.total() == 0 ? 0 : 1;
   }
   if (options.crowd.operations == 0 && options.seconds == 0 &&
