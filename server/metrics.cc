@@ -106,9 +106,9 @@ Metrics::Metrics(absl::string_view version)
                  .Add({});
   auto& unfilled = Counters(r, "allot_unfilled_slots_total",
                             "Slots that plans left empty, by reason.");
-  constexpr const char* kReasons[] = {"no_eligible_labeler", "capacity",
-                                      "budget", "not_worth_its_price",
-                                      "time_limit"};
+  constexpr const char* kReasons[] = {
+      "no_eligible_labeler", "capacity",   "budget",
+      "not_worth_its_price", "time_limit", "withdrawn"};
   for (size_t i = 0; i < unfilled_.size(); ++i) {
     unfilled_[i] = &unfilled.Add({{"reason", kReasons[i]}});
   }

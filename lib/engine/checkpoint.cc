@@ -36,7 +36,7 @@ struct CheckpointAccess {
 
 namespace {
 
-constexpr uint64_t kMagic = 0x35'30'74'6f'6c'6c'61;  // "allot05"
+constexpr uint64_t kMagic = 0x36'30'74'6f'6c'6c'61;  // "allot06"
 
 uint32_t Checksum(absl::string_view bytes) {
   return static_cast<uint32_t>(
@@ -112,7 +112,7 @@ bool Walk(A& a, TaskRecord& record) {
                  return b(lease.id) && b(lease.labeler) &&
                         b(lease.expires_unix_micros);
                }) &&
-         Plain(a, record.not_again);
+         Plain(a, record.not_again) && a(record.withdrawn);
 }
 
 using Start = std::shared_ptr<const std::vector<SkillBelief>>;

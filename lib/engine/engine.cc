@@ -74,7 +74,7 @@ absl::Status Engine::Impl::Fold() {
   }
   return store_.LoadAll(known, [&](int64_t sequence, Event&& event) {
     PoolEntry& entry = FindOrAdd(event.pool);
-    entry.state.Apply(sequence, event, 0);
+    entry.state.Apply(sequence, std::move(event), 0);
     ++entry.events_since_checkpoint;
     ++recovery_.events_replayed;
     return absl::OkStatus();
@@ -143,7 +143,7 @@ absl::StatusOr<PoolChange> Engine::Impl::UpsertPool(
     ALLOT_RETURN_IF_ERROR(CheckSkillsKept(*entry->state.pool(), pool));
     const PoolChange change{std::make_shared<const Pool>(pool), false};
     ALLOT_RETURN_IF_ERROR(
-        Commit(*entry, {PoolUpserted{pool}}, NowMicros(), change, request));
+        Commit(*entry, {PoolUpserted{pool}}, Now(), change, request));
     return change;
   });
 }
@@ -158,7 +158,7 @@ absl::StatusOr<PoolChange> Engine::Impl::CreatePool(
   {
     const MutexLock lock(entry->writer);
     ALLOT_RETURN_IF_ERROR(
-        Commit(*entry, {PoolUpserted{pool}}, NowMicros(), change, request));
+        Commit(*entry, {PoolUpserted{pool}}, Now(), change, request));
   }
   const std::unique_lock<std::shared_mutex> lock(pools_mutex_);
   pools_[pool.id] = std::move(entry);
@@ -203,7 +203,7 @@ absl::StatusOr<LabelerChange> Engine::Impl::UpsertLabelers(
       upserted.labelers = std::move(labelers);
     }
     ALLOT_RETURN_IF_ERROR(
-        Commit(entry, {std::move(upserted)}, NowMicros(), change, request));
+        Commit(entry, {std::move(upserted)}, Now(), change, request));
     change.roster_version = entry.View()->roster->version();
     return change;
   });
@@ -237,7 +237,7 @@ absl::StatusOr<LabelerDeletion> Engine::Impl::DeleteLabelers(
     if (!ended.ids.empty()) bodies.push_back(std::move(ended));
     if (!deleted.ids.empty()) bodies.push_back(std::move(deleted));
     ALLOT_RETURN_IF_ERROR(
-        Commit(entry, std::move(bodies), NowMicros(), result, request));
+        Commit(entry, std::move(bodies), Now(), result, request));
     result.roster_version = entry.View()->roster->version();
     return result;
   });

@@ -16,6 +16,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
 #include "lib/base/status_macros.h"
 #include "lib/engine/engine.h"
 #include "lib/engine/planner.h"
@@ -87,6 +88,10 @@ class Engine::Impl {
   const EngineOptions& options() const { return options_; }
   int64_t NowMicros() const { return absl::ToUnixMicros(clock_.Now()); }
   int64_t HereMicros() const { return clock_.MonotonicNanos() / 1000; }
+  // What a change is dated by. Read once: a change may wait long for the store.
+  Moment Now() const {
+    return {.here_micros = HereMicros(), .unix_micros = NowMicros()};
+  }
 
   // Folds what other replicas appended to any pool.
   absl::Status CatchUpAll();
@@ -108,9 +113,11 @@ class Engine::Impl {
   // Claims that are decided and not in the log yet.
   struct PendingClaims {
     absl::flat_hash_map<int32_t, int32_t> of_labeler;  // how many, by row
-    absl::flat_hash_map<std::string, std::vector<int32_t>> of_task;  // rows
+    absl::flat_hash_map<std::string, absl::InlinedVector<int32_t, 4>>
+        of_task;          // rows
     TasksRecorded tasks;  // that the claims make known
     LeasesGranted granted;
+    std::vector<int32_t> labelers;  // rows of `granted`
   };
   // `pending` counts as if it were in the state; null for none.
   absl::StatusOr<Batch> Resolve(const PoolEntry& entry,
@@ -155,7 +162,7 @@ class Engine::Impl {
                                                 ClaimAttempt& attempt,
                                                 Request<Plan>* request);
   // Ends leases that are over. Requires entry.writer.
-  absl::Status Expire(PoolEntry& entry, int64_t now);
+  absl::Status Expire(PoolEntry& entry, const Moment& now);
 
   // Whether the call was answered before; its replay is then set. Requires
   // entry.writer.
@@ -168,19 +175,20 @@ class Engine::Impl {
     return request->replay.has_value();
   }
   // Commits what a call changes, together with its response if that is to be
-  // remembered. Requires entry.writer.
+  // remembered. `labelers` is as in PoolState::Apply(). Requires entry.writer.
   template <typename Result>
   absl::Status Commit(PoolEntry& entry, std::vector<EventBody> bodies,
-                      int64_t now, const Result& result,
-                      Request<Result>* request) {
+                      const Moment& now, const Result& result,
+                      Request<Result>* request,
+                      std::span<const int32_t> labelers = {}) {
     if (request == nullptr) {
       if (bodies.empty()) return entry.CheckUpToDate(store_);
-      return entry.Commit(store_, std::move(bodies), now, HereMicros());
+      return entry.Commit(store_, std::move(bodies), now, labelers);
     }
     bodies.push_back(RequestAnswered{request->id, request->fingerprint,
                                      request->encode(result)});
     ALLOT_RETURN_IF_ERROR(
-        entry.Commit(store_, std::move(bodies), now, HereMicros()));
+        entry.Commit(store_, std::move(bodies), now, labelers));
     request->sequence = entry.state.sequence();
     return absl::OkStatus();
   }

@@ -39,13 +39,9 @@ int64_t LeaseByHandlingTime(const SpeedBelief& speed, const Task& task,
 
 int64_t Engine::Impl::CollectExpired(const PoolEntry& entry,
                                      std::vector<EventBody>& bodies) const {
-  const int64_t here = HereMicros();
   LeasesEnded expired;
   expired.reason = ReleaseReason::kExpired;
-  for (const auto& [ends, id] : entry.state.expiries()) {
-    if (ends > here) break;
-    expired.ids.push_back(id);
-  }
+  expired.ids = entry.state.expiries().EndedBy(HereMicros());
   const auto count = static_cast<int64_t>(expired.ids.size());
   if (count > 0) bodies.push_back(std::move(expired));
   return count;
@@ -56,16 +52,15 @@ absl::StatusOr<int64_t> Engine::Impl::ExpireLeases(PoolEntry& entry) {
   return Change(entry, [&]() -> absl::StatusOr<int64_t> {
     std::vector<EventBody> bodies;
     const int64_t ended = CollectExpired(entry, bodies);
-    ALLOT_RETURN_IF_ERROR(
-        entry.Commit(store_, std::move(bodies), NowMicros(), HereMicros()));
+    ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), Now()));
     return ended;
   });
 }
 
-absl::Status Engine::Impl::Expire(PoolEntry& entry, int64_t now) {
+absl::Status Engine::Impl::Expire(PoolEntry& entry, const Moment& now) {
   std::vector<EventBody> expired;
   CollectExpired(entry, expired);
-  return entry.Commit(store_, std::move(expired), now, HereMicros());
+  return entry.Commit(store_, std::move(expired), now);
 }
 
 std::vector<std::optional<Lease>> Engine::Impl::Claim(
@@ -75,12 +70,23 @@ std::vector<std::optional<Lease>> Engine::Impl::Claim(
   const Roster& roster = *view->roster;
   const PoolState& state = entry.state;
   std::vector<std::optional<Lease>> claims(draft.rows.size());
+  pending.tasks.tasks.reserve(call.tasks.size());
+  pending.granted.leases.reserve(pending.granted.leases.size() +
+                                 draft.rows.size());
+  // Pairs come by task.
+  int32_t looked_up = -1;
+  const TaskRecord* record = nullptr;
+  absl::InlinedVector<int32_t, 4>* claimed = nullptr;
   for (size_t i = 0; i < draft.rows.size(); ++i) {
     const auto [t, row] = draft.rows[i];
     const Task& task = call.tasks[t];
+    if (t != looked_up) {
+      record = state.FindTask(task.id);
+      claimed = &pending.of_task[task.id];
+      looked_up = t;
+    }
+    absl::InlinedVector<int32_t, 4>& of_task = *claimed;
     int32_t& of_labeler = pending.of_labeler[row];
-    std::vector<int32_t>& of_task = pending.of_task[task.id];
-    const TaskRecord* record = state.FindTask(task.id);
     const size_t held =
         of_task.size() + (record == nullptr
                               ? 0
@@ -88,10 +94,11 @@ std::vector<std::optional<Lease>> Engine::Impl::Claim(
     const RosterBlock& block = roster.block_of(row);
     const int lane = Roster::lane(row);
     const int32_t load = state.loads().Get(row) + of_labeler;
-    const bool won = roster.live(row) && load < block.capacity[lane] &&
-                     held < static_cast<size_t>(task.redundancy) &&
-                     std::ranges::find(of_task, row) == of_task.end() &&
-                     (record == nullptr || !record->Involves(row));
+    const bool won =
+        roster.live(row) && load < block.capacity[lane] &&
+        held < static_cast<size_t>(task.redundancy) &&
+        std::ranges::find(of_task, row) == of_task.end() &&
+        (record == nullptr || (!record->withdrawn && !record->Involves(row)));
     if (!won) continue;
     if (record == nullptr && of_task.empty()) {
       pending.tasks.tasks.push_back(task);
@@ -107,6 +114,7 @@ std::vector<std::optional<Lease>> Engine::Impl::Claim(
     claims[i] = Lease{absl::StrCat("L", number), task.id,
                       roster.profile(row).id, now + lease_micros};
     pending.granted.leases.push_back(*claims[i]);
+    pending.labelers.push_back(row);
   }
   return claims;
 }
@@ -118,10 +126,10 @@ absl::StatusOr<std::vector<LeaseResult>> Engine::Impl::RenewLeases(
     std::vector<LeaseResult> results;
     ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
     if (replay) return results;
-    const int64_t now = NowMicros();
+    const Moment now = Now();
     ALLOT_RETURN_IF_ERROR(Expire(entry, now));
     LeasesRenewed renewed;
-    renewed.expires_unix_micros = now + lease_micros;
+    renewed.expires_unix_micros = now.unix_micros + lease_micros;
     for (const std::string& id : ids) {
       const bool open = entry.state.FindLease(id) != nullptr;
       results.push_back({open, open ? renewed.expires_unix_micros : 0});
@@ -154,7 +162,7 @@ absl::StatusOr<std::vector<LeaseResult>> Engine::Impl::ReleaseLeases(
     std::vector<EventBody> bodies;
     if (!ended.ids.empty()) bodies.push_back(std::move(ended));
     ALLOT_RETURN_IF_ERROR(
-        Commit(entry, std::move(bodies), NowMicros(), results, request));
+        Commit(entry, std::move(bodies), Now(), results, request));
     return results;
   });
 }

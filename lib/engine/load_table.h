@@ -28,7 +28,9 @@ class LoadTable {
       chunk = new Chunk();
       slot.store(chunk, std::memory_order_release);
     }
-    (*chunk)[row % kChunk].fetch_add(change, std::memory_order_relaxed);
+    std::atomic<int32_t>& load = (*chunk)[row % kChunk];
+    load.store(load.load(std::memory_order_relaxed) + change,
+               std::memory_order_relaxed);
   }
 
   LoadTable() = default;

@@ -45,7 +45,7 @@ absl::Status PastEngine::Advance(const std::string& pool, int64_t sequence,
         log_.Load(pool, state.sequence(),
                   [&](int64_t number, Event&& event) -> absl::Status {
                     if (number > sequence) return there;
-                    state.Apply(number, event, 0);
+                    state.Apply(number, std::move(event), 0);
                     ALLOT_RETURN_IF_ERROR(keep_model());
                     return number == sequence ? there : absl::OkStatus();
                   });

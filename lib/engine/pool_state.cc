@@ -36,30 +36,33 @@ SkillBelief GetSkill(const RosterBlock& block, int lane, size_t skill) {
 
 }  // namespace
 
-void PoolState::Apply(int64_t sequence, const Event& event,
-                      int64_t here_micros) {
+void PoolState::Apply(int64_t sequence, Event event, int64_t here_micros,
+                      std::span<const int32_t> labelers) {
   sequence_ = sequence;
   latest_unix_micros_ = std::max(latest_unix_micros_, event.unix_micros);
   here_micros_ = here_micros;
-  std::visit([&](const auto& body) { Fold(event, body); }, event.body);
+  labelers_ = labelers;
+  std::visit([&](auto& body) { Fold(event, body); }, event.body);
 }
 
 void PoolState::RestartLeases(int64_t unix_micros, int64_t here_micros) {
   const int64_t now = std::max(unix_micros, latest_unix_micros_);
-  expiries_.clear();
+  expiries_.Clear();
   for (const auto& [id, task] : leases_) {
     for (OpenLease& lease : task->leases) {
       if (lease.id != id) continue;
-      SetEnd(lease, here_micros +
-                        std::max<int64_t>(0, lease.expires_unix_micros - now));
+      lease.ends_here_micros =
+          here_micros + std::max<int64_t>(0, lease.expires_unix_micros - now);
+      expiries_.Add(lease.ends_here_micros, *task);
     }
   }
 }
 
-void PoolState::SetEnd(OpenLease& lease, int64_t ends_here_micros) {
-  expiries_.erase({lease.ends_here_micros, lease.id});
+void PoolState::SetEnd(const TaskRecord& task, OpenLease& lease,
+                       int64_t ends_here_micros) {
+  expiries_.Remove(lease.ends_here_micros);
   lease.ends_here_micros = ends_here_micros;
-  expiries_.insert({ends_here_micros, lease.id});
+  expiries_.Add(ends_here_micros, task);
 }
 
 std::shared_ptr<const Roster> PoolState::Publish() {
@@ -203,35 +206,37 @@ void PoolState::Fold(const Event&, const LabelersDeleted& body) {
   changed_ = true;
 }
 
-void PoolState::Fold(const Event& event, const TasksRecorded& body) {
-  for (const Task& task : body.tasks) {
+void PoolState::Fold(const Event& event, TasksRecorded& body) {
+  for (Task& task : body.tasks) {
     std::unique_ptr<TaskRecord>& record = tasks_[task.id];
+    const std::optional<int32_t> gold = task.gold_label;
     if (record == nullptr) {
       record = std::make_unique<TaskRecord>();
-      record->spec = task;
+      record->spec = std::move(task);
       record->ordinal = static_cast<int32_t>(task_order_.size());
       task_order_.push_back(record.get());
-    } else if (task.gold_label) {
-      record->spec.gold_label = task.gold_label;
+    } else if (gold) {
+      record->spec.gold_label = gold;
       learner_.Revise(pool_->learning, *record, editor_);
       changed_ = true;
     }
-    if (task.gold_label) inputs_.AddGold(record->ordinal, *task.gold_label);
+    if (gold) inputs_.AddGold(record->ordinal, *gold);
   }
   inputs_.EndEvent(event.unix_micros, num_answers_);
 }
 
 void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
-  for (const Answer& answer : body.answers) {
+  for (size_t i = 0; i < body.answers.size(); ++i) {
+    const Answer& answer = body.answers[i];
     TaskRecord& task = *tasks_.find(answer.task)->second;
-    const int32_t row = *editor_.Find(answer.labeler);
+    const int32_t row = RowOf(i, answer.labeler);
     RosterBlock& block = editor_.Edit(row);
     const int lane = Roster::lane(row);
     Observe(event, task.spec, answer, block, lane);
     ++block.answers[lane];
-    for (size_t i = 0; i < task.leases.size(); ++i) {
-      if (task.leases[i].labeler == row) {
-        CloseLease(task, i);
+    for (size_t held = 0; held < task.leases.size(); ++held) {
+      if (task.leases[held].labeler == row) {
+        CloseLease(task, held);
         break;
       }
     }
@@ -275,18 +280,25 @@ void PoolState::Observe(const Event& event, const Task& task,
 void PoolState::CloseLease(TaskRecord& task, size_t at) {
   const OpenLease& lease = task.leases[at];
   loads_->Add(lease.labeler, -1);
-  expiries_.erase({lease.ends_here_micros, lease.id});
+  expiries_.Remove(lease.ends_here_micros);
   leases_.erase(lease.id);
   task.leases.erase(task.leases.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
-void PoolState::Fold(const Event& event, const LeasesGranted& body) {
-  for (const Lease& lease : body.leases) {
-    TaskRecord& task = *tasks_.find(lease.task)->second;
-    const int32_t row = *editor_.Find(lease.labeler);
-    task.leases.push_back({lease.id, row, lease.expires_unix_micros, 0});
-    leases_[lease.id] = &task;
-    SetEnd(task.leases.back(),
+void PoolState::Fold(const Event& event, LeasesGranted& body) {
+  TaskRecord* task = nullptr;  // leases come by task
+  for (size_t i = 0; i < body.leases.size(); ++i) {
+    Lease& lease = body.leases[i];
+    if (task == nullptr || task->spec.id != lease.task) {
+      task = tasks_.find(lease.task)->second.get();
+    }
+    const int32_t row = RowOf(i, lease.labeler);
+    leases_[lease.id] = task;
+    OpenLease& open = task->leases.emplace_back();
+    open.id = std::move(lease.id);
+    open.labeler = row;
+    open.expires_unix_micros = lease.expires_unix_micros;
+    SetEnd(*task, open,
            here_micros_ + lease.expires_unix_micros - event.unix_micros);
     loads_->Add(row, 1);
     ++leases_granted_;
@@ -295,10 +307,11 @@ void PoolState::Fold(const Event& event, const LeasesGranted& body) {
 
 void PoolState::Fold(const Event& event, const LeasesRenewed& body) {
   for (const std::string& id : body.ids) {
-    for (OpenLease& lease : leases_.find(id)->second->leases) {
+    TaskRecord& task = *leases_.find(id)->second;
+    for (OpenLease& lease : task.leases) {
       if (lease.id != id) continue;
       lease.expires_unix_micros = body.expires_unix_micros;
-      SetEnd(lease,
+      SetEnd(task, lease,
              here_micros_ + body.expires_unix_micros - event.unix_micros);
     }
   }
@@ -312,6 +325,7 @@ void PoolState::Fold(const Event&, const LeasesEnded& body) {
       if (body.reason == ReleaseReason::kNotAgainToHer) {
         task.not_again.push_back(task.leases[i].labeler);
       }
+      task.withdrawn |= body.reason == ReleaseReason::kNever;
       CloseLease(task, i);
       break;
     }

@@ -8,13 +8,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
+#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "lib/engine/expiry_table.h"
 #include "lib/engine/learning.h"
 #include "lib/engine/load_table.h"
 #include "lib/engine/pool_model.h"
@@ -36,7 +36,10 @@ class PoolState {
   // and leases that it names exist, pairs are new. `here_micros` is when the
   // event happened on this process's steady clock: leases last from then on for
   // as long as they were granted for, whatever anybody's wall clock says.
-  void Apply(int64_t sequence, const Event& event, int64_t here_micros);
+  // `labelers` are the rows of those whom its answers or leases name, in order,
+  // if the caller knows them; they are looked up otherwise.
+  void Apply(int64_t sequence, Event event, int64_t here_micros,
+             std::span<const int32_t> labelers = {});
   // After a restart: leases last for what was left of them at `unix_micros`, or
   // at the log's latest event if that is later.
   void RestartLeases(int64_t unix_micros, int64_t here_micros);
@@ -71,10 +74,8 @@ class PoolState {
   int64_t num_leases() const { return static_cast<int64_t>(leases_.size()); }
   // Number of leases ever granted: names the next one, and fences it.
   int64_t leases_granted() const { return leases_granted_; }
-  // Open leases by OpenLease::ends_here_micros.
-  const std::set<std::pair<int64_t, std::string>>& expiries() const {
-    return expiries_;
-  }
+  // By OpenLease::ends_here_micros.
+  const ExpiryTable& expiries() const { return expiries_; }
   // What is believed of a labeler of whom nothing is known, [D]. Requires that
   // a PoolUpserted was folded.
   const std::vector<SkillBelief>& newcomer_prior() const {
@@ -91,9 +92,9 @@ class PoolState {
   void Fold(const Event& event, const PoolUpserted& body);
   void Fold(const Event& event, const LabelersUpserted& body);
   void Fold(const Event& event, const LabelersDeleted& body);
-  void Fold(const Event& event, const TasksRecorded& body);
+  void Fold(const Event& event, TasksRecorded& body);
   void Fold(const Event& event, const AnswersRecorded& body);
-  void Fold(const Event& event, const LeasesGranted& body);
+  void Fold(const Event& event, LeasesGranted& body);
   void Fold(const Event& event, const LeasesRenewed& body);
   void Fold(const Event& event, const LeasesEnded& body);
   void Fold(const Event& event, const RequestAnswered& body);
@@ -106,11 +107,18 @@ class PoolState {
   // Empirical Bayes over all labelers who have answered. O(labelers * D).
   void EstimatePrior();
 
-  void SetEnd(OpenLease& lease, int64_t ends_here_micros);
+  void SetEnd(const TaskRecord& task, OpenLease& lease,
+              int64_t ends_here_micros);
+  // Of the i-th answer or lease of the event that is folded.
+  int32_t RowOf(size_t i, absl::string_view labeler) const {
+    return labelers_.empty() ? *editor_.Find(labeler) : labelers_[i];
+  }
 
   int64_t sequence_ = 0;
   int64_t latest_unix_micros_ = 0;  // of the events folded
-  int64_t here_micros_ = 0;         // while one is folded
+  // While one is folded.
+  int64_t here_micros_ = 0;
+  std::span<const int32_t> labelers_;
   std::shared_ptr<const Pool> pool_;
   std::shared_ptr<const Roster> published_ = std::make_shared<const Roster>();
   bool changed_ = false;
@@ -118,7 +126,7 @@ class PoolState {
   TaskTable tasks_;
   std::vector<TaskRecord*> task_order_;  // by ordinal
   absl::flat_hash_map<std::string, TaskRecord*> leases_;
-  std::set<std::pair<int64_t, std::string>> expiries_;
+  ExpiryTable expiries_;
   std::shared_ptr<LoadTable> loads_ = std::make_shared<LoadTable>();
   std::shared_ptr<const std::vector<SkillBelief>> newcomer_prior_;
   int64_t next_estimate_ = 0;  // at this many answers

@@ -26,12 +26,12 @@ absl::StatusOr<int64_t> Engine::Impl::CatchUp(PoolEntry& entry) {
     if (missed.empty()) return;
     const std::unique_lock<std::shared_mutex> lock(entry.state_mutex);
     const int64_t here = HereMicros(), now = NowMicros();
-    for (const auto& [sequence, event] : missed) {
+    for (auto& [sequence, event] : missed) {
       // How long ago it was, as far as a wall clock may be believed: not before
       // the last look.
       const int64_t ago = std::clamp<int64_t>(now - event.unix_micros, 0,
                                               here - entry.complete_micros);
-      entry.state.Apply(sequence, event, here - ago);
+      entry.state.Apply(sequence, std::move(event), here - ago);
     }
     entry.Publish();
     entry.events_since_checkpoint += static_cast<int64_t>(missed.size());
@@ -80,7 +80,7 @@ absl::Status Engine::Impl::Reload(PoolEntry& entry) {
     }
     int64_t events = 0;
     status = store_.Load(entry.id, after, [&](int64_t sequence, Event&& event) {
-      fresh.Apply(sequence, event, 0);
+      fresh.Apply(sequence, std::move(event), 0);
       ++events;
       return absl::OkStatus();
     });

@@ -46,7 +46,7 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
   AnswerReceipt receipt;
   ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
   if (replay) return receipt;
-  const int64_t now = NowMicros();
+  const Moment now = Now();
   const Pool& pool = *entry.state.pool();
   const std::shared_ptr<const PoolView> view = entry.View();
 
@@ -71,6 +71,7 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
   }
 
   AnswersRecorded recorded;
+  std::vector<int32_t> labelers;  // rows
   absl::flat_hash_map<std::pair<std::string, int32_t>, int32_t> fresh;
   for (size_t i = 0; i < report.answers.size(); ++i) {
     Answer& answer = report.answers[i];
@@ -103,6 +104,7 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
       continue;
     }
     fresh[key] = answer.label;
+    labelers.push_back(*labeler);
     const bool named_lease =
         i < report.lease_ids.size() && !report.lease_ids[i].empty();
     const bool late = named_lease && !HoldsLease(record, *labeler);
@@ -115,7 +117,7 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
       recorded.answers.push_back(std::move(answer));
     }
     int64_t& answered = recorded.answers.back().answered_unix_micros;
-    if (answered == 0) answered = now;
+    if (answered == 0) answered = now.unix_micros;
   }
 
   new_roster = new_roster || !recorded.answers.empty();
@@ -124,7 +126,7 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
   if (!tasks.tasks.empty()) bodies.push_back(std::move(tasks));
   if (!recorded.answers.empty()) bodies.push_back(std::move(recorded));
   ALLOT_RETURN_IF_ERROR(
-      Commit(entry, std::move(bodies), now, receipt, request));
+      Commit(entry, std::move(bodies), now, receipt, request, labelers));
   receipt.roster_version = entry.View()->roster->version();
   return receipt;
 }

@@ -30,6 +30,7 @@ namespace allot {
 struct BatchTask {
   const Task* task = nullptr;
   int32_t wanted = 0;           // slots still open
+  bool withdrawn = false;       // nobody may get it
   std::vector<int32_t> barred;  // rows that may not get it, ascending
   uint64_t qualification_filter = 0;
   double difficulty_variance = 0;

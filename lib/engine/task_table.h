@@ -5,6 +5,7 @@
 #define ALLOT_LIB_ENGINE_TASK_TABLE_H_
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,7 +31,7 @@ struct OpenLease {
   int64_t expires_unix_micros = 0;
   // On the steady clock of this process; follows from when the lease was folded
   // here and is in no checkpoint.
-  int64_t ends_here_micros = 0;
+  int64_t ends_here_micros = std::numeric_limits<int64_t>::min();
 };
 
 struct TaskRecord {
@@ -39,6 +40,7 @@ struct TaskRecord {
   std::vector<RecordedAnswer> answers;
   std::vector<OpenLease> leases;
   std::vector<int32_t> not_again;  // rows of labelers who skipped it
+  bool withdrawn = false;          // nobody gets it any more
 
   // Whether the labeler answered it, holds it, or skipped it for good.
   bool Involves(int32_t labeler) const {

@@ -23,10 +23,14 @@ struct CommitJob {
   absl::FunctionRef<absl::Status()> write;
   absl::Status status;
   bool done = false;
+  bool leads = false;         // is to commit, for all who wait
+  ConditionVariable changed;  // either of the two
 };
 
 // Thread-safe. There is no thread of its own: the first caller to find nobody
-// committing leads, and commits for all who queued up meanwhile.
+// committing leads, and commits for all who queued up meanwhile; one of those
+// who came too late leads next. Each is woken once, when there is something for
+// it to do.
 class CommitQueue {
  public:
   // `commit` runs the jobs in order and sets their status. Never called by two
@@ -41,7 +45,6 @@ class CommitQueue {
  private:
   const std::function<void(std::span<CommitJob* const>)> commit_;
   Mutex mutex_;
-  ConditionVariable changed_;
   std::vector<CommitJob*> waiting_ ABSL_GUARDED_BY(mutex_);
   bool has_leader_ ABSL_GUARDED_BY(mutex_) = false;
 };

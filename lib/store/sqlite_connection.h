@@ -53,6 +53,7 @@ class SqliteStatement {
   absl::StatusOr<bool> Next();
   void Reset();
 
+  int Columns() const { return sqlite3_column_count(statement_.get()); }
   bool IsNull(int column) const;
   int64_t Int64(int column) const;
   double Double(int column) const;

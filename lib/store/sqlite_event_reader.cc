@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
 #include "lib/store/event_json.h"
-#include "lib/store/number_list.h"
+#include "lib/store/json_list.h"
 #include "lib/store/sqlite_event_kinds.h"
 #include "lib/store/sqlite_events.h"
 
@@ -32,32 +32,6 @@ absl::Status Read(const SqliteStatement& row, Answer& answer) {
   return absl::OkStatus();
 }
 
-absl::Status Read(const SqliteStatement& row, Task& task) {
-  task.id = std::string(row.Text(1));
-  task.num_classes = static_cast<int32_t>(row.Int64(2));
-  task.label_set = std::string(row.Text(3));
-  task.difficulty = row.Double(4);
-  task.difficulty_variance = OptionalDouble(row, 5);
-  task.base_seconds = row.Double(6);
-  task.redundancy = static_cast<int32_t>(row.Int64(7));
-  task.value = row.Double(8);
-  if (!row.IsNull(9)) task.gold_label = static_cast<int32_t>(row.Int64(9));
-  if (!row.IsNull(10)) {
-    ALLOT_ASSIGN_OR_RETURN(task.loading, ParseLoading(row.Text(10)));
-  }
-  if (!row.IsNull(11)) {
-    ALLOT_ASSIGN_OR_RETURN(task.prior, ParseNumbers(row.Text(11)));
-  }
-  if (!row.IsNull(12)) {
-    ALLOT_ASSIGN_OR_RETURN(task.required_qualifications,
-                           ParseStrings(row.Text(12)));
-  }
-  if (!row.IsNull(13)) {
-    ALLOT_ASSIGN_OR_RETURN(task.excluded_labelers, ParseStrings(row.Text(13)));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Read(const SqliteStatement& row, LabelerUpdate& update) {
   update.id = std::string(row.Text(1));
   if (!row.IsNull(2)) update.price = Price{row.Double(2), row.Double(3)};
@@ -69,14 +43,6 @@ absl::Status Read(const SqliteStatement& row, LabelerUpdate& update) {
     ALLOT_ASSIGN_OR_RETURN(update.skills, ParseSkillBeliefs(row.Text(6)));
   }
   if (!row.IsNull(7)) update.correlation_group = std::string(row.Text(7));
-  return absl::OkStatus();
-}
-
-absl::Status Read(const SqliteStatement& row, Lease& lease) {
-  lease.id = std::string(row.Text(1));
-  lease.task = std::string(row.Text(2));
-  lease.labeler = std::string(row.Text(3));
-  lease.expires_unix_micros = row.Int64(4);
   return absl::OkStatus();
 }
 
@@ -174,11 +140,16 @@ class ItemScan {
 
 struct Scans {
   ItemScan<Answer> answers;
-  ItemScan<Task> tasks;
   ItemScan<LabelerUpdate> labelers;
-  ItemScan<Lease> leases;
   ItemScan<RequestAnswered> requests;
 };
+
+absl::Status CheckCount(int64_t sequence, int64_t items, size_t found) {
+  if (static_cast<size_t>(items) == found) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      "event ", sequence, " should have ", items, " items in its body, found ",
+      found, "; it was changed behind allot's back, restore a backup"));
+}
 
 // `row` is (sequence, pool, unix_micros, kind, items, body).
 absl::Status ReadBody(const SqliteStatement& row, Scans& scans, Event& event) {
@@ -196,14 +167,16 @@ absl::Status ReadBody(const SqliteStatement& row, Scans& scans, Event& event) {
     ALLOT_ASSIGN_OR_RETURN(std::vector<std::string> ids, ParseStrings(body));
     event.body = LabelersDeleted{std::move(ids)};
   } else if (kind == kEventKinds[3]) {
-    auto& recorded = event.body.emplace<TasksRecorded>();
-    return scans.tasks.Take(sequence, items, recorded.tasks);
+    ALLOT_ASSIGN_OR_RETURN(std::vector<Task> tasks, ParseTasks(body));
+    ALLOT_RETURN_IF_ERROR(CheckCount(sequence, items, tasks.size()));
+    event.body = TasksRecorded{std::move(tasks)};
   } else if (kind == kEventKinds[4]) {
     auto& recorded = event.body.emplace<AnswersRecorded>();
     return scans.answers.Take(sequence, items, recorded.answers);
   } else if (kind == kEventKinds[5]) {
-    auto& granted = event.body.emplace<LeasesGranted>();
-    return scans.leases.Take(sequence, items, granted.leases);
+    ALLOT_ASSIGN_OR_RETURN(std::vector<Lease> leases, ParseLeases(body));
+    ALLOT_RETURN_IF_ERROR(CheckCount(sequence, items, leases.size()));
+    event.body = LeasesGranted{std::move(leases)};
   } else if (kind == kEventKinds[6]) {
     ALLOT_ASSIGN_OR_RETURN(event.body, ParseLeasesRenewed(body));
   } else if (kind == kEventKinds[7]) {
@@ -235,19 +208,11 @@ absl::Status ReadSqliteEvents(
   ALLOT_RETURN_IF_ERROR(scans.answers.Start(
       connection, "answer",
       "task, labeler, label, handling_seconds, answered_unix_micros", after));
-  ALLOT_RETURN_IF_ERROR(scans.tasks.Start(
-      connection, "task",
-      "task, num_classes, label_set, difficulty, difficulty_variance, "
-      "base_seconds, redundancy, value, gold_label, loading, prior, "
-      "required_qualifications, excluded_labelers",
-      after));
   ALLOT_RETURN_IF_ERROR(scans.labelers.Start(
       connection, "labeler_update",
       "labeler, price_per_answer, price_per_hour, capacity, qualifications, "
       "skills, correlation_group",
       after));
-  ALLOT_RETURN_IF_ERROR(scans.leases.Start(
-      connection, "lease", "lease, task, labeler, expires_unix_micros", after));
   ALLOT_RETURN_IF_ERROR(scans.requests.Start(
       connection, "request", "request, fingerprint, response", after));
   while (true) {
@@ -260,10 +225,8 @@ absl::Status ReadSqliteEvents(
     ALLOT_RETURN_IF_ERROR(visit(rows.Int64(0), std::move(event)));
   }
   ALLOT_RETURN_IF_ERROR(scans.answers.CheckAtEnd());
-  ALLOT_RETURN_IF_ERROR(scans.tasks.CheckAtEnd());
   ALLOT_RETURN_IF_ERROR(scans.labelers.CheckAtEnd());
-  ALLOT_RETURN_IF_ERROR(scans.requests.CheckAtEnd());
-  return scans.leases.CheckAtEnd();
+  return scans.requests.CheckAtEnd();
 }
 
 }  // namespace allot

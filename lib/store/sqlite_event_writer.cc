@@ -8,7 +8,7 @@
 
 #include "lib/base/status_macros.h"
 #include "lib/store/event_json.h"
-#include "lib/store/number_list.h"
+#include "lib/store/json_list.h"
 #include "lib/store/sqlite_event_kinds.h"
 #include "lib/store/sqlite_events.h"
 
@@ -76,8 +76,16 @@ size_t CountItems(const EventBody& body) {
   return std::visit(Count{}, body);
 }
 
-// The JSON of `event.body`; empty for the kinds that have a table.
-absl::StatusOr<std::string> BodyJson(const EventBody& body) {
+template <typename List>
+absl::StatusOr<std::string> ListJson(const List& list) {
+  std::string text;
+  ALLOT_RETURN_IF_ERROR(AppendJson(list, text));
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> SqliteEventWriter::Body(const EventBody& body) {
   struct Encode {
     absl::StatusOr<std::string> operator()(const PoolUpserted& e) const {
       return ToJson(e.pool);
@@ -94,14 +102,14 @@ absl::StatusOr<std::string> BodyJson(const EventBody& body) {
     absl::StatusOr<std::string> operator()(const LabelersUpserted&) const {
       return "";
     }
-    absl::StatusOr<std::string> operator()(const TasksRecorded&) const {
-      return "";
+    absl::StatusOr<std::string> operator()(const TasksRecorded& e) const {
+      return ListJson(e.tasks);
     }
     absl::StatusOr<std::string> operator()(const AnswersRecorded&) const {
       return "";
     }
-    absl::StatusOr<std::string> operator()(const LeasesGranted&) const {
-      return "";
+    absl::StatusOr<std::string> operator()(const LeasesGranted& e) const {
+      return ListJson(e.leases);
     }
     absl::StatusOr<std::string> operator()(const RequestAnswered&) const {
       return "";
@@ -109,8 +117,6 @@ absl::StatusOr<std::string> BodyJson(const EventBody& body) {
   };
   return std::visit(Encode{}, body);
 }
-
-}  // namespace
 
 absl::StatusOr<SqliteEventWriter> SqliteEventWriter::Create(
     SqliteConnection& connection) {
@@ -125,24 +131,11 @@ absl::StatusOr<SqliteEventWriter> SqliteEventWriter::Create(
                          "label, handling_seconds, answered_unix_micros) "
                          "VALUES (?, ?, ?, ?, ?, ?, ?)"));
   ALLOT_ASSIGN_OR_RETURN(
-      writer.task_,
-      connection.Prepare(
-          "INSERT INTO task (sequence, pool, task, num_classes, label_set, "
-          "difficulty, difficulty_variance, base_seconds, redundancy, value, "
-          "gold_label, loading, prior, required_qualifications, "
-          "excluded_labelers) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-  ALLOT_ASSIGN_OR_RETURN(
       writer.labeler_update_,
       connection.Prepare(
           "INSERT INTO labeler_update (sequence, pool, labeler, "
           "price_per_answer, price_per_hour, capacity, qualifications, skills, "
           "correlation_group) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-  ALLOT_ASSIGN_OR_RETURN(
-      writer.lease_,
-      connection.Prepare("INSERT INTO lease (sequence, pool, lease, task, "
-                         "labeler, expires_unix_micros) "
-                         "VALUES (?, ?, ?, ?, ?, ?)"));
   ALLOT_ASSIGN_OR_RETURN(
       writer.request_,
       connection.Prepare("INSERT INTO request (sequence, pool, unix_micros, "
@@ -151,8 +144,8 @@ absl::StatusOr<SqliteEventWriter> SqliteEventWriter::Create(
   return writer;
 }
 
-absl::Status SqliteEventWriter::Write(int64_t sequence, const Event& event) {
-  ALLOT_ASSIGN_OR_RETURN(const std::string body, BodyJson(event.body));
+absl::Status SqliteEventWriter::Write(int64_t sequence, const Event& event,
+                                      const std::string& body) {
   event_.BindInt64(1, sequence);
   event_.BindText(2, event.pool);
   event_.BindInt64(3, event.unix_micros);
@@ -173,17 +166,9 @@ absl::Status SqliteEventWriter::WriteItems(int64_t sequence,
     for (const LabelerUpdate& update : updates->labelers) {
       ALLOT_RETURN_IF_ERROR(Write(sequence, event.pool, update));
     }
-  } else if (const auto* tasks = std::get_if<TasksRecorded>(&event.body)) {
-    for (const Task& task : tasks->tasks) {
-      ALLOT_RETURN_IF_ERROR(Write(sequence, event.pool, task));
-    }
   } else if (const auto* answers = std::get_if<AnswersRecorded>(&event.body)) {
     for (const Answer& answer : answers->answers) {
       ALLOT_RETURN_IF_ERROR(Write(sequence, event.pool, answer));
-    }
-  } else if (const auto* leases = std::get_if<LeasesGranted>(&event.body)) {
-    for (const Lease& lease : leases->leases) {
-      ALLOT_RETURN_IF_ERROR(Write(sequence, event.pool, lease));
     }
   } else if (const auto* answered = std::get_if<RequestAnswered>(&event.body)) {
     return Write(sequence, event, *answered);
@@ -227,39 +212,6 @@ absl::Status SqliteEventWriter::Write(int64_t sequence, const std::string& pool,
 }
 
 absl::Status SqliteEventWriter::Write(int64_t sequence, const std::string& pool,
-                                      const Task& task) {
-  const auto& [id, loading, num_classes, label_set, difficulty,
-               difficulty_variance, prior, base_seconds, redundancy, value,
-               required_qualifications, excluded_labelers, gold_label] = task;
-  SqliteStatement& row = task_;
-  std::string loading_json, prior_json, required_json, excluded_json;
-  row.BindInt64(1, sequence);
-  row.BindText(2, pool);
-  row.BindText(3, id);
-  row.BindInt64(4, num_classes);
-  row.BindText(5, label_set);
-  row.BindDouble(6, difficulty);
-  BindOptional(row, 7, difficulty_variance);
-  row.BindDouble(8, base_seconds);
-  row.BindInt64(9, redundancy);
-  row.BindDouble(10, value);
-  BindOptional(row, 11, gold_label);
-  BindNumbers(row, 12, loading, loading_json);
-  BindNumbers(row, 13, prior, prior_json);
-  if (required_qualifications.empty()) {
-    row.BindNull(14);
-  } else {
-    BindStrings(row, 14, required_qualifications, required_json);
-  }
-  if (excluded_labelers.empty()) {
-    row.BindNull(15);
-  } else {
-    BindStrings(row, 15, excluded_labelers, excluded_json);
-  }
-  return row.Run();
-}
-
-absl::Status SqliteEventWriter::Write(int64_t sequence, const std::string& pool,
                                       const Answer& answer) {
   const auto& [task, labeler, label, handling_seconds, answered_unix_micros] =
       answer;
@@ -271,19 +223,6 @@ absl::Status SqliteEventWriter::Write(int64_t sequence, const std::string& pool,
   row.BindInt64(5, label);
   BindOptional(row, 6, handling_seconds);
   row.BindInt64(7, answered_unix_micros);
-  return row.Run();
-}
-
-absl::Status SqliteEventWriter::Write(int64_t sequence, const std::string& pool,
-                                      const Lease& lease) {
-  const auto& [id, task, labeler, expires_unix_micros] = lease;
-  SqliteStatement& row = lease_;
-  row.BindInt64(1, sequence);
-  row.BindText(2, pool);
-  row.BindText(3, id);
-  row.BindText(4, task);
-  row.BindText(5, labeler);
-  row.BindInt64(6, expires_unix_micros);
   return row.Run();
 }
 

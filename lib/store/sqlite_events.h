@@ -17,31 +17,30 @@ namespace allot {
 // so it must not outlive the connection.
 class SqliteEventWriter {
  public:
+  SqliteEventWriter() = default;  // writes nothing
   static absl::StatusOr<SqliteEventWriter> Create(SqliteConnection& connection);
 
-  // After an error some rows may have been written: roll back.
-  absl::Status Write(int64_t sequence, const Event& event);
+  // What the column event.body holds of it; empty for the kinds that have a
+  // table. The slow part of writing, and nothing that needs the connection.
+  static absl::StatusOr<std::string> Body(const EventBody& body);
+
+  // `body` is Body(event.body). After an error some rows may have been written:
+  // roll back.
+  absl::Status Write(int64_t sequence, const Event& event,
+                     const std::string& body);
 
  private:
-  SqliteEventWriter() = default;
-
   absl::Status WriteItems(int64_t sequence, const Event& event);
   absl::Status Write(int64_t sequence, const std::string& pool,
                      const LabelerUpdate& update);
   absl::Status Write(int64_t sequence, const std::string& pool,
-                     const Task& task);
-  absl::Status Write(int64_t sequence, const std::string& pool,
                      const Answer& answer);
-  absl::Status Write(int64_t sequence, const std::string& pool,
-                     const Lease& lease);
   absl::Status Write(int64_t sequence, const Event& event,
                      const RequestAnswered& answered);
 
   SqliteStatement event_;
   SqliteStatement answer_;
-  SqliteStatement task_;
   SqliteStatement labeler_update_;
-  SqliteStatement lease_;
   SqliteStatement request_;
 };
 

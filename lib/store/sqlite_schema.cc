@@ -2,6 +2,7 @@
 #include "lib/store/sqlite_schema.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
@@ -10,10 +11,11 @@
 namespace allot {
 namespace {
 
-// `event` is the log. What an event holds is in its `body`, or for the kinds
+// `event` is the log. What an event holds is in its `body`, or for some kinds
 // with many items one row each in a table of their own, in the order of `row`,
 // which is also the order of `sequence`. `items` lets a reader notice a row
-// that somebody deleted.
+// that somebody deleted. A list in a body costs a fifth of its rows in a table,
+// and views show it as rows to whoever reads; tables are for what is looked up.
 //
 // Columns of real numbers are declared without a type on purpose: in a REAL
 // column SQLite turns -0.0 into 0.0. No STRICT tables, generated columns or ->>
@@ -127,7 +129,63 @@ CREATE TABLE request (
 );
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2};
+// Tasks and leases from tables into the bodies of their events, as AppendJson()
+// writes them (json_list.h), and views in place of the tables.
+constexpr char kVersion3[] = R"sql(
+CREATE INDEX task_by_event ON task (sequence);
+CREATE INDEX lease_by_event ON lease (sequence);
+UPDATE event SET body = (
+  SELECT json_group_array(json_array(
+    task, json(loading), num_classes, label_set, json(exact(difficulty)),
+    json(exact(difficulty_variance)), json(prior), json(exact(base_seconds)),
+    redundancy, json(exact(value)), json(required_qualifications),
+    json(excluded_labelers), gold_label))
+  FROM (SELECT * FROM task t WHERE t.sequence = event.sequence ORDER BY t.row))
+WHERE kind = 'tasks_recorded';
+UPDATE event SET body = (
+  SELECT json_group_array(json_array(lease, task, labeler, expires_unix_micros))
+  FROM (SELECT * FROM lease l WHERE l.sequence = event.sequence
+        ORDER BY l.row))
+WHERE kind = 'leases_granted';
+DROP TABLE task;
+DROP TABLE lease;
+
+CREATE VIEW task AS
+  SELECT e.sequence, e.pool, json_extract(j.value, '$[0]') AS task,
+         json_extract(j.value, '$[2]') AS num_classes,
+         json_extract(j.value, '$[3]') AS label_set,
+         CAST(json_extract(j.value, '$[4]') AS REAL) AS difficulty,
+         CAST(json_extract(j.value, '$[5]') AS REAL) AS difficulty_variance,
+         CAST(json_extract(j.value, '$[7]') AS REAL) AS base_seconds,
+         json_extract(j.value, '$[8]') AS redundancy,
+         CAST(json_extract(j.value, '$[9]') AS REAL) AS value,
+         json_extract(j.value, '$[12]') AS gold_label,
+         json_extract(j.value, '$[1]') AS loading,
+         json_extract(j.value, '$[6]') AS prior,
+         json_extract(j.value, '$[10]') AS required_qualifications,
+         json_extract(j.value, '$[11]') AS excluded_labelers
+  FROM event e, json_each(e.body) j WHERE e.kind = 'tasks_recorded';
+
+CREATE VIEW lease AS
+  SELECT e.sequence, e.pool, json_extract(j.value, '$[0]') AS lease,
+         json_extract(j.value, '$[1]') AS task,
+         json_extract(j.value, '$[2]') AS labeler,
+         json_extract(j.value, '$[3]') AS expires_unix_micros
+  FROM event e, json_each(e.body) j WHERE e.kind = 'leases_granted';
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
+
+// SQL function of the migrations: a real number as text that reads back as the
+// same bits, which SQLite's own conversion does not promise.
+void Exact(sqlite3_context* context, int, sqlite3_value** value) {
+  if (sqlite3_value_type(*value) == SQLITE_NULL) return;
+  char text[32];
+  const std::to_chars_result end =
+      std::to_chars(text, text + sizeof(text), sqlite3_value_double(*value));
+  sqlite3_result_text(context, text, static_cast<int>(end.ptr - text),
+                      SQLITE_TRANSIENT);
+}
 
 }  // namespace
 
@@ -165,6 +223,9 @@ absl::Status MigrateSqlite(SqliteConnection& connection,
                          connection.QueryInt64("PRAGMA user_version"));
   const size_t first = static_cast<size_t>(std::max<int64_t>(version, 0));
   if (first >= migrations.size()) return absl::OkStatus();
+  sqlite3_create_function_v2(connection.get(), "exact", 1,
+                             SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr, Exact,
+                             nullptr, nullptr, nullptr);
   ALLOT_RETURN_IF_ERROR(connection.Execute("BEGIN IMMEDIATE"));
   absl::Status status;
   for (const char* step : migrations.subspan(first)) {

@@ -48,16 +48,31 @@ absl::StatusOr<SequenceTable> ReadEnds(SqliteConnection& connection) {
   }
 }
 
+// Of the one writer.
+struct Statements {
+  static absl::StatusOr<Statements> Prepare(SqliteConnection& writer) {
+    Statements all;
+    ALLOT_ASSIGN_OR_RETURN(all.begin, writer.Prepare("BEGIN IMMEDIATE"));
+    ALLOT_ASSIGN_OR_RETURN(all.commit, writer.Prepare("COMMIT"));
+    ALLOT_ASSIGN_OR_RETURN(all.events, SqliteEventWriter::Create(writer));
+    return all;
+  }
+
+  SqliteStatement begin;
+  SqliteStatement commit;
+  SqliteEventWriter events;
+};
+
 class SqliteStore final : public Store {
  public:
   SqliteStore(FileLock lock, SqliteConnection writer, SqliteConnection reader,
-              SqliteEventWriter event_writer, SequenceTable ends,
-              int64_t last_sequence, absl::Duration busy_timeout)
+              Statements statements, SequenceTable ends, int64_t last_sequence,
+              absl::Duration busy_timeout)
       : lock_(std::move(lock)),
         busy_timeout_(busy_timeout),
         path_(writer.path()),
         writer_(std::move(writer)),
-        event_writer_(std::move(event_writer)),
+        statements_(std::move(statements)),
         last_sequence_(last_sequence),
         ends_(std::move(ends)),
         committed_ends_(ends_),
@@ -83,13 +98,6 @@ class SqliteStore final : public Store {
   absl::Status RunJobs(std::span<CommitJob* const> jobs);
   absl::Status ForgetOldResponses();
 
-  // How the log stood, to go back to it.
-  struct Mark {
-    int64_t last_sequence = 0;
-    size_t undo = 0;
-  };
-  Mark MarkHere() const { return {last_sequence_, undo_.size()}; }
-  void GoBack(const Mark& mark);
   SequenceTable CommittedEnds();
   int64_t EndOf(absl::string_view pool) const {
     const auto found = ends_.find(pool);
@@ -107,7 +115,7 @@ class SqliteStore final : public Store {
 
   // Touched only inside a job or Commit(), by one thread at a time.
   SqliteConnection writer_;
-  SqliteEventWriter event_writer_;
+  Statements statements_;
   int64_t last_sequence_;
   SequenceTable ends_;  // of each pool's log
   // What changed in it since the transaction began, and what was there.
@@ -126,12 +134,18 @@ class SqliteStore final : public Store {
 absl::StatusOr<int64_t> SqliteStore::Append(absl::string_view pool,
                                             int64_t after,
                                             std::span<const Event> events) {
+  // Each thread makes its own: what is left to do one after another is little.
+  std::vector<std::string> bodies(events.size());
+  for (size_t i = 0; i < events.size(); ++i) {
+    ALLOT_ASSIGN_OR_RETURN(bodies[i], SqliteEventWriter::Body(events[i].body));
+  }
   int64_t last = after;
   const auto write = [&]() -> absl::Status {
     const int64_t end = EndOf(pool);
     if (end != after) return LogMovedOn(pool, after, end);
-    for (const Event& event : events) {
-      ALLOT_RETURN_IF_ERROR(event_writer_.Write(last_sequence_ + 1, event));
+    for (size_t i = 0; i < events.size(); ++i) {
+      ALLOT_RETURN_IF_ERROR(
+          statements_.events.Write(last_sequence_ + 1, events[i], bodies[i]));
       ++last_sequence_;
     }
     if (events.empty()) return absl::OkStatus();
@@ -144,13 +158,6 @@ absl::StatusOr<int64_t> SqliteStore::Append(absl::string_view pool,
   return last;
 }
 
-void SqliteStore::GoBack(const Mark& mark) {
-  last_sequence_ = mark.last_sequence;
-  for (; undo_.size() > mark.undo; undo_.pop_back()) {
-    ends_[undo_.back().first] = undo_.back().second;
-  }
-}
-
 void SqliteStore::Commit(std::span<CommitJob* const> jobs) {
   const absl::Status status = RunTransaction(jobs);
   if (status.ok()) return;
@@ -158,43 +165,37 @@ void SqliteStore::Commit(std::span<CommitJob* const> jobs) {
     for (CommitJob* job : jobs) job->status = status;
     return;
   }
-  // Together they do not fit on the disk: one by one, some may.
+  // One of them spoilt it, or together they do not fit on the disk: one by one,
+  // the others may.
   for (size_t i = 0; i < jobs.size(); ++i) Commit(jobs.subspan(i, 1));
 }
 
 // Sets the status of each job. Error: nothing of any job was written.
 absl::Status SqliteStore::RunTransaction(std::span<CommitJob* const> jobs) {
   undo_.clear();
-  const Mark start = MarkHere();
-  ALLOT_RETURN_IF_ERROR(writer_.Execute("BEGIN IMMEDIATE"));
+  const int64_t start = last_sequence_;
+  ALLOT_RETURN_IF_ERROR(statements_.begin.Run());
   absl::Status status = RunJobs(jobs);
-  if (status.ok()) status = writer_.Execute("COMMIT");
+  if (status.ok()) status = statements_.commit.Run();
   if (!status.ok()) {
     if (writer_.InTransaction()) writer_.Execute("ROLLBACK").IgnoreError();
-    GoBack(start);
+    last_sequence_ = start;
+    for (; !undo_.empty(); undo_.pop_back()) {
+      ends_[undo_.back().first] = undo_.back().second;
+    }
   }
   MutexLock lock(committed_mutex_);
   for (const auto& [pool, before] : undo_) committed_ends_[pool] = EndOf(pool);
   return status;
 }
 
-// An error ends the transaction for all; a job that failed by itself does not.
+// An error ends the transaction for all, but for that of a job whose log has
+// moved on: it has not written anything. Savepoints would keep apart the others
+// too, and cost every append.
 absl::Status SqliteStore::RunJobs(std::span<CommitJob* const> jobs) {
-  if (jobs.size() == 1) {
-    jobs[0]->status = absl::OkStatus();
-    return jobs[0]->write();
-  }
   for (CommitJob* job : jobs) {
-    const Mark before = MarkHere();
-    ALLOT_RETURN_IF_ERROR(writer_.Execute("SAVEPOINT job"));
     job->status = job->write();
-    if (!job->status.ok()) {
-      GoBack(before);
-      // A full disk takes the whole transaction with it.
-      if (!writer_.InTransaction()) return job->status;
-      ALLOT_RETURN_IF_ERROR(writer_.Execute("ROLLBACK TO job"));
-    }
-    ALLOT_RETURN_IF_ERROR(writer_.Execute("RELEASE job"));
+    if (!job->status.ok() && !absl::IsAborted(job->status)) return job->status;
   }
   return absl::OkStatus();
 }
@@ -402,15 +403,14 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(
   for (const auto& [pool, sequence] : ends) {
     last_sequence = std::max(last_sequence, sequence);
   }
-  ALLOT_ASSIGN_OR_RETURN(SqliteEventWriter event_writer,
-                         SqliteEventWriter::Create(writer));
+  ALLOT_ASSIGN_OR_RETURN(Statements statements, Statements::Prepare(writer));
   ALLOT_ASSIGN_OR_RETURN(SqliteConnection reader,
                          SqliteConnection::Open(path, SqliteMode::kReadOnly,
                                                 options.busy_timeout));
   return std::make_unique<SqliteStore>(*std::move(lock), std::move(writer),
-                                       std::move(reader),
-                                       std::move(event_writer), std::move(ends),
-                                       last_sequence, options.busy_timeout);
+                                       std::move(reader), std::move(statements),
+                                       std::move(ends), last_sequence,
+                                       options.busy_timeout);
 }
 
 }  // namespace allot

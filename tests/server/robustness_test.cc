@@ -115,7 +115,8 @@ class RobustnessTest : public ::testing::Test {
                                      arguments);
   }
   void ExpectServed() {
-    EXPECT_TRUE(Get(running_.channel()).ok()) << "who is connected";
+    const grpc::Status status = Get(running_.channel());
+    EXPECT_TRUE(status.ok()) << "who is connected: " << status.error_message();
     EXPECT_TRUE(Get(NewChannel()).ok()) << "who comes";
   }
 

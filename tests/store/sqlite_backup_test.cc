@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "lib/store/sqlite_schema.h"
 #include "tests/store/sqlite_store_testing.h"
 
@@ -36,12 +37,40 @@ TEST_F(SqliteStoreTest, RefusesToBackUpNothingOrOverSomething) {
             absl::StatusCode::kAlreadyExists);
 }
 
-TEST_F(SqliteStoreTest, OpensAStoreOfTheFirstVersionAndGoesOn) {
-  std::ifstream file(std::string(ALLOT_TESTS_FOLDER) +
-                     "/store/schema_version_1.sql");
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
-  Execute(text);
-  ASSERT_EQ(Query("PRAGMA user_version"), 1);
+// A file as an older version wrote it.
+class OldSqliteStoreTest : public SqliteStoreTest {
+ protected:
+  void MakeFile(int version) {
+    std::ifstream file(std::string(ALLOT_TESTS_FOLDER) +
+                       "/store/schema_version_" + std::to_string(version) +
+                       ".sql");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    Execute(text);
+    ASSERT_EQ(Query("PRAGMA user_version"), version);
+  }
+
+  // The rows of a query, as text.
+  std::vector<std::string> Rows(const std::string& sql) {
+    absl::StatusOr<SqliteConnection> other =
+        SqliteConnection::Open(path_, SqliteMode::kReadOnly, absl::Seconds(1));
+    absl::StatusOr<SqliteStatement> rows = other->Prepare(sql);
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    std::vector<std::string> texts;
+    while (*rows->Next()) {
+      std::string& text = texts.emplace_back();
+      for (int column = 0; column < rows->Columns(); ++column) {
+        absl::StrAppend(
+            &text, rows->IsNull(column) ? "NULL" : rows->Text(column), "|");
+      }
+    }
+    return texts;
+  }
+};
+
+constexpr int kNewestVersion = 3;
+
+TEST_F(OldSqliteStoreTest, OpensOneOfTheFirstVersionAndGoesOn) {
+  MakeFile(1);
   const int64_t events = Query("SELECT count(*) FROM event");
   const int64_t answers = Query("SELECT count(*) FROM answer");
   ASSERT_GT(answers, 0);
@@ -50,10 +79,51 @@ TEST_F(SqliteStoreTest, OpensAStoreOfTheFirstVersionAndGoesOn) {
     EXPECT_EQ(static_cast<int64_t>(LoadAll(*store).size()), events);
     ASSERT_TRUE(AppendAtEnd(*store, HardEvents()).ok());
   }
-  EXPECT_EQ(Query("PRAGMA user_version"), 2);
+  EXPECT_EQ(Query("PRAGMA user_version"), kNewestVersion);
   const auto hard = static_cast<int64_t>(HardEvents().size());
   EXPECT_EQ(static_cast<int64_t>(LoadAll(*Open()).size()), events + hard);
   EXPECT_EQ(Query("SELECT count(*) FROM answer WHERE pool = 'demo'"), answers);
+}
+
+TEST_F(OldSqliteStoreTest, ReadsOneOfTheSecondVersionBitForBit) {
+  MakeFile(2);
+  std::unique_ptr<Store> store = Open();
+  const std::map<int64_t, std::string> loaded = LoadAll(*store);
+  const std::vector<Event> written = HardEvents();
+  ASSERT_EQ(loaded.size(), written.size());
+  for (size_t i = 0; i < written.size(); ++i) {
+    EXPECT_EQ(loaded.at(static_cast<int64_t>(i) + 1), Describe(written[i]));
+  }
+  EXPECT_EQ(Query("PRAGMA user_version"), kNewestVersion);
+}
+
+TEST_F(OldSqliteStoreTest, ShowsTheSameRowsInTablesThatBecameViews) {
+  for (const int version : {1, 2}) {
+    std::filesystem::remove(path_);
+    MakeFile(version);
+    std::vector<std::string> queries = DocumentedQueries();
+    queries.push_back(
+        "SELECT sequence, pool, lease, task, labeler, "
+        "expires_unix_micros FROM lease");
+    queries.push_back(
+        "SELECT sequence, pool, task, num_classes, label_set, difficulty, "
+        "difficulty_variance, base_seconds, redundancy, value, gold_label, "
+        "loading, prior, required_qualifications, excluded_labelers FROM task");
+    std::vector<std::vector<std::string>> before, after;
+    for (const std::string& query : queries) before.push_back(Rows(query));
+    Open().reset();
+    for (const std::string& query : queries) after.push_back(Rows(query));
+    EXPECT_EQ(after, before);
+    EXPECT_FALSE(after.back().empty());
+    EXPECT_FALSE(after[queries.size() - 2].empty());
+  }
+}
+
+TEST_F(OldSqliteStoreTest, IsRefusedWhereItMayOnlyBeRead) {
+  MakeFile(2);
+  const absl::Status status = OpenSqliteReadOnly(path_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_EQ(Query("PRAGMA user_version"), 2);
 }
 
 TEST_F(SqliteStoreTest, ForgetsResponsesOfYesterdayButNotTheirEvents) {

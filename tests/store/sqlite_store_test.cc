@@ -47,7 +47,7 @@ TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
   std::unique_ptr<Store> store = Open();
   const absl::Status status = AppendAtEnd(*store, HardEvents()).status();
   ASSERT_TRUE(status.ok()) << status;
-  EXPECT_EQ(Query("SELECT count(*) FROM event"), 21);
+  EXPECT_EQ(Query("SELECT count(*) FROM event"), 22);
   EXPECT_EQ(Query("SELECT count(*) FROM request"), 2);
   EXPECT_EQ(Query("SELECT count(*) FROM pool"), 2);
   EXPECT_EQ(Query("SELECT count(*) FROM labeler_update"), 3);
@@ -56,7 +56,7 @@ TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
   EXPECT_EQ(Query("SELECT count(*) FROM answer"), 5);
   EXPECT_EQ(Query("SELECT count(*) FROM lease"), 2);
   EXPECT_EQ(Query("SELECT count(*) FROM lease_renewal"), 2);
-  EXPECT_EQ(Query("SELECT count(*) FROM lease_end"), 3);
+  EXPECT_EQ(Query("SELECT count(*) FROM lease_end"), 4);
   EXPECT_EQ(Query("SELECT sum(json_valid(loading)) FROM task"), 1);
   EXPECT_EQ(Query("SELECT sum(json_valid(skills)) FROM labeler_update"), 1);
   EXPECT_EQ(Query("SELECT min(json_valid(config)) FROM pool"), 1);
@@ -65,17 +65,9 @@ TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
 TEST_F(SqliteStoreTest, AnswersEveryQueryOfItsDocumentation) {
   std::unique_ptr<Store> store = Open();
   ASSERT_TRUE(AppendAtEnd(*store, HardEvents()).ok());
-  std::ifstream file(std::string(ALLOT_DOCS_FOLDER) + "/store.md");
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
-  const std::string fence = "```sql\n";
-  int queries = 0;
-  for (size_t at = text.find(fence); at != std::string::npos;
-       at = text.find(fence, at + 1)) {
-    const size_t begin = at + fence.size();
-    Execute(text.substr(begin, text.find("```", begin) - begin));
-    ++queries;
-  }
-  EXPECT_GE(queries, 8);
+  const std::vector<std::string> queries = DocumentedQueries();
+  for (const std::string& query : queries) Execute(query);
+  EXPECT_GE(queries.size(), 8u);
 }
 
 TEST_F(SqliteStoreTest, RefusesAFileThatIsNoDatabase) {
@@ -209,10 +201,26 @@ TEST_F(SqliteStoreTest, NoticesDamageWhileLoadingWhenItWasNotCheckedForAtOpen) {
 TEST_F(SqliteStoreTest, NoticesARowWithoutAnEvent) {
   std::unique_ptr<Store> store = Open();
   ASSERT_TRUE(AppendAtEnd(*store, One(0)).ok());
-  Execute("INSERT INTO lease VALUES (1, 7, 'p', 'l', 't', 'x', 0)");
+  Execute("INSERT INTO answer VALUES (100, 7, 'p', 't', 'x', 0, NULL, 0)");
   const absl::Status status =
       store->LoadAll({}, [](int64_t, Event&&) { return absl::OkStatus(); });
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+}
+
+TEST_F(SqliteStoreTest, NoticesAListThatSomebodyChanged) {
+  std::unique_ptr<Store> store = Open();
+  const std::vector<Lease> leases = {{"L1", "t", "a", 1}, {"L2", "t", "b", 2}};
+  ASSERT_TRUE(AppendAtEnd(*store, {{"p", 0, LeasesGranted{leases}}}).ok());
+  const auto expect_loss = [&](const std::string& message) {
+    const absl::Status status =
+        store->LoadAll({}, [](int64_t, Event&&) { return absl::OkStatus(); });
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()), HasSubstr(message));
+  };
+  Execute("UPDATE event SET body = json_remove(body, '$[0]')");
+  expect_loss("event 1 should have 2 items in its body, found 1");
+  Execute("UPDATE event SET body = NULL");
+  expect_loss("not a list");
 }
 
 TEST_F(SqliteStoreTest, NoticesThatItsFileWasDeleted) {

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -52,6 +54,20 @@ class SqliteStoreTest : public testing::Test {
   TemporaryFolder folder_;
   std::string path_ = folder_.File("allot.db");
 };
+
+// The example queries of docs/store.md.
+inline std::vector<std::string> DocumentedQueries() {
+  std::ifstream file(std::string(ALLOT_DOCS_FOLDER) + "/store.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string fence = "```sql\n";
+  std::vector<std::string> queries;
+  for (size_t at = text.find(fence); at != std::string::npos;
+       at = text.find(fence, at + 1)) {
+    const size_t begin = at + fence.size();
+    queries.push_back(text.substr(begin, text.find("```", begin) - begin));
+  }
+  return queries;
+}
 
 inline std::vector<Event> One(int batch, int answers = 1) {
   return {AnswersEvent(batch, answers)};

@@ -224,6 +224,7 @@ std::vector<Event> HardEvents() {
       {pool, 12, LeasesEnded{{"l1"}, ReleaseReason::kReleased}},
       {pool, 13, LeasesEnded{{"l2", ""}, ReleaseReason::kNotAgainToHer}},
       {pool, 14, LeasesEnded{{}, ReleaseReason::kExpired}},
+      {pool, 14, LeasesEnded{{"l3"}, ReleaseReason::kNever}},
       {pool, 15,
        RequestAnswered{"Allocate:ü\"", ~uint64_t{0},
                        std::string("nul\0\xff", 5)}},

@@ -7,10 +7,13 @@
 
 #include "lib/base/status_macros.h"
 #include "tests/torture/client.h"
+#include "tests/torture/steward.h"
 
 namespace allot::torture {
 
-Crowd::Crowd(CrowdOptions options) : options_(std::move(options)) {
+Crowd::Crowd(CrowdOptions options)
+    : options_(std::move(options)),
+      steward_(std::make_unique<Steward>(options_.servers)) {
   for (int pool = 0; pool < options_.pools; ++pool) {
     boards_.push_back(std::make_unique<Board>());
     answered_.push_back(std::make_unique<std::atomic<int64_t>>(0));
@@ -24,7 +27,7 @@ Crowd::~Crowd() { Stop(); }
 
 absl::Status Crowd::Prepare() {
   for (int pool = 0; pool < options_.pools; ++pool) {
-    ALLOT_RETURN_IF_ERROR(clients_[0]->MakePool(pool));
+    ALLOT_RETURN_IF_ERROR(steward_->MakePool(pool, options_.labelers));
   }
   return absl::OkStatus();
 }
@@ -106,17 +109,19 @@ std::vector<Call> Crowd::TakeCalls() {
   return calls;
 }
 
-absl::StatusOr<std::vector<Kept>> Crowd::ReadAnswers() const {
+absl::StatusOr<std::vector<Kept>> Crowd::ReadAnswers(size_t replica) const {
   std::vector<std::set<int32_t>> tasks(static_cast<size_t>(options_.pools));
   for (const Call* call : Calls()) {
     if (call->kind != Kind::kReport || call->returned == kNever) continue;
     for (const Item& item : call->items) tasks[call->pool].insert(item.task);
   }
   std::vector<Kept> kept;
-  for (size_t pool = 0; pool < tasks.size(); ++pool) {
-    ALLOT_RETURN_IF_ERROR(clients_[0]->ReadAnswers(
-        static_cast<int>(pool),
-        std::vector<int32_t>(tasks[pool].begin(), tasks[pool].end()), kept));
+  for (int pool = 0; pool < options_.pools; ++pool) {
+    ALLOT_RETURN_IF_ERROR(steward_->CatchUp(replica, pool));
+    const std::set<int32_t>& of_pool = tasks[static_cast<size_t>(pool)];
+    ALLOT_RETURN_IF_ERROR(steward_->ReadAnswers(
+        replica, pool, std::vector<int32_t>(of_pool.begin(), of_pool.end()),
+        kept));
   }
   return kept;
 }
@@ -125,7 +130,7 @@ absl::StatusOr<int64_t> Crowd::CountOpenLeases() const {
   int64_t open = 0;
   for (int pool = 0; pool < options_.pools; ++pool) {
     ALLOT_ASSIGN_OR_RETURN(const int64_t here,
-                           clients_[0]->CountOpenLeases(pool));
+                           steward_->CountOpenLeases(0, pool));
     open += here;
   }
   return open;

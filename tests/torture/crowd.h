@@ -26,6 +26,7 @@ struct CrowdOptions {
   int pools = 4;
   int labelers = 240;      // of each pool
   int window = 300;        // tasks of each pool that are worked on at a time
+  int batch = 96;          // items of a call, at most
   int64_t operations = 0;  // in all; 0: until Stop()
   uint64_t seed = 1;
 };
@@ -69,9 +70,11 @@ class Crowd {
 
   // While held or stopped: every call so far, those under way included.
   std::vector<const Call*> Calls() const;
-  // The answers of every task that has an acknowledged one.
-  absl::StatusOr<std::vector<Kept>> ReadAnswers() const;
+  // The answers that a replica has of every task that has an acknowledged one.
+  absl::StatusOr<std::vector<Kept>> ReadAnswers(size_t replica) const;
   Counts Count() const;
+  // So far; at any moment.
+  int64_t operations() const { return operations_; }
   // Leases open now, as the service counts them.
   absl::StatusOr<int64_t> CountOpenLeases() const;
   // Errors that no retry mends. Empty if all is well.
@@ -110,6 +113,7 @@ class Crowd {
   void AddError(const std::string& error);
 
   const CrowdOptions options_;
+  const std::unique_ptr<class Steward> steward_;
   std::vector<std::unique_ptr<class Client>> clients_;
   std::vector<std::thread> threads_;
   std::vector<std::unique_ptr<Board>> boards_;                   // [pools]

@@ -9,7 +9,7 @@
 namespace allot::torture {
 namespace {
 
-constexpr uint64_t kMagic = 0x3130747372746c61;  // "altrst01"
+constexpr uint64_t kMagic = 0x3230747372746c61;  // "altrst02"
 
 template <typename T>
 void Put(std::ofstream& out, const T& value) {
@@ -45,6 +45,7 @@ bool GetAll(std::ifstream& in, std::vector<T>& values) {
 absl::Status SaveHistory(const History& history, const std::string& path) {
   std::ofstream out(path, std::ios::binary);
   Put(out, kMagic);
+  Put(out, history.shared);
   Put(out, uint64_t{history.calls.size()});
   for (const Call& call : history.calls) {
     Put(out, call.invoked);
@@ -57,7 +58,10 @@ absl::Status SaveHistory(const History& history, const std::string& path) {
     PutAll(out, call.items);
     PutAll(out, call.again);
   }
-  PutAll(out, history.kept);
+  Put(out, uint64_t{history.kept.size()});
+  for (const std::vector<Kept>& of_replica : history.kept) {
+    PutAll(out, of_replica);
+  }
   if (!out.flush()) {
     return absl::UnavailableError(absl::StrCat("cannot write ", path));
   }
@@ -69,8 +73,11 @@ absl::StatusOr<History> LoadHistory(const std::string& path) {
   const absl::Status bad =
       absl::DataLossError(absl::StrCat(path, " is no history, or cut short"));
   uint64_t magic = 0, calls = 0;
-  if (!Get(in, magic) || magic != kMagic || !Get(in, calls)) return bad;
   History history;
+  if (!Get(in, magic) || magic != kMagic || !Get(in, history.shared) ||
+      !Get(in, calls)) {
+    return bad;
+  }
   for (uint64_t i = 0; i < calls; ++i) {
     Call call;
     if (!(Get(in, call.invoked) && Get(in, call.returned) &&
@@ -81,7 +88,11 @@ absl::StatusOr<History> LoadHistory(const std::string& path) {
     }
     history.calls.push_back(std::move(call));
   }
-  if (!GetAll(in, history.kept)) return bad;
+  uint64_t replicas = 0;
+  if (!Get(in, replicas)) return bad;
+  for (uint64_t i = 0; i < replicas; ++i) {
+    if (!GetAll(in, history.kept.emplace_back())) return bad;
+  }
   return history;
 }
 

@@ -62,9 +62,13 @@ struct Kept {
 };
 
 struct History {
+  // Whether replicas share the store: then one that starts takes the time of
+  // the log's last event for the time of day, and leases may end late.
+  bool shared = false;
   std::vector<Call> calls;
-  // Read when nothing was under way any more: all answers of all tasks.
-  std::vector<Kept> kept;
+  // Read when nothing was under way any more: all answers of all tasks, as each
+  // replica has them.
+  std::vector<std::vector<Kept>> kept;
 };
 
 // The rules of the game, known to the clients and to the checker.

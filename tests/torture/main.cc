@@ -19,9 +19,9 @@
 #include "lib/base/rng.h"
 #include "lib/base/status_macros.h"
 #include "tests/torture/checker.h"
-#include "tests/torture/client.h"
 #include "tests/torture/cluster.h"
 #include "tests/torture/crowd.h"
+#include "tests/torture/faults.h"
 
 namespace allot::torture {
 namespace {
@@ -39,15 +39,6 @@ struct Options {
   std::string check;
 };
 
-// What went wrong on purpose, and how long it took to come back.
-struct Faults {
-  int kills = 0;
-  int redis_kills = 0;
-  int pauses = 0;
-  std::vector<double> start_seconds;   // from exec to serving
-  std::vector<double> answer_seconds;  // from the kill to the first answer
-};
-
 double Median(std::vector<double> values) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
@@ -57,63 +48,17 @@ double Most(const std::vector<double>& values) {
   return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
 }
 
-absl::Status Kill(Cluster& cluster, Crowd& crowd, int replica, Faults& faults) {
-  const int64_t start = NowMicros();
-  ALLOT_ASSIGN_OR_RETURN(const absl::Duration took,
-                         cluster.KillAndRestart(replica));
-  const int64_t serving = NowMicros();
-  ++faults.kills;
-  faults.start_seconds.push_back(absl::ToDoubleSeconds(took));
-  if (cluster.replicas() > 1) return absl::OkStatus();
-  while (crowd.last_success() < serving && !crowd.Done() &&
-         NowMicros() - serving < 30'000'000) {
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  faults.answer_seconds.push_back(1e-6 *
-                                  static_cast<double>(NowMicros() - start));
-  return absl::OkStatus();
-}
-
-// One random fault, with something between it and the next.
-absl::Status Torment(Cluster& cluster, Crowd& crowd, Rng& rng, bool may_kill,
-                     Faults& faults) {
-  absl::SleepFor(absl::Milliseconds(300 + rng.Below(1500)));
-  const int replica =
-      static_cast<int>(rng.Below(static_cast<uint64_t>(cluster.replicas())));
-  const uint64_t choice = rng.Below(cluster.has_redis() ? 4 : 3);
-  if (choice == 0) {
-    // Leases of 1 and 3 s run out meanwhile.
-    cluster.Pause(replica, absl::Milliseconds(1500 + rng.Below(3000)));
-    ++faults.pauses;
-  } else if (choice == 3) {
-    ALLOT_RETURN_IF_ERROR(cluster.KillAndRestartRedis().status());
-    ++faults.redis_kills;
-  } else if (may_kill) {
-    ALLOT_RETURN_IF_ERROR(Kill(cluster, crowd, replica, faults));
-  }
-  return absl::OkStatus();
-}
-
-void Add(const Verdict& more, Verdict& verdict) {
-  for (const auto& [name, count] : more.violations) {
-    verdict.violations[name] += count;
-  }
-  for (const std::string& example : more.examples) {
-    if (verdict.examples.size() < 20) verdict.examples.push_back(example);
-  }
-}
-
 // Kills under load, and looks after each whether all is there.
-absl::Status KillAndLook(const Options& options, Cluster& cluster, Crowd& crowd,
-                         Rng& rng, Faults& faults, Verdict& verdict) {
+absl::Status KillAndLook(const Options& options, Crowd& crowd, Rng& rng,
+                         Faults& faults, Verdict& verdict) {
   for (int i = 0; i < options.kills; ++i) {
     absl::SleepFor(absl::Milliseconds(100 + rng.Below(300)));
-    const int replica =
-        static_cast<int>(rng.Below(static_cast<uint64_t>(cluster.replicas())));
-    ALLOT_RETURN_IF_ERROR(Kill(cluster, crowd, replica, faults));
+    const int replica = faults.AnyReplica();
+    ALLOT_RETURN_IF_ERROR(faults.Kill(replica));
     crowd.Hold();
-    ALLOT_ASSIGN_OR_RETURN(const std::vector<Kept> kept, crowd.ReadAnswers());
-    Add(CheckKept(crowd.Calls(), kept), verdict);
+    ALLOT_ASSIGN_OR_RETURN(const std::vector<Kept> kept,
+                           crowd.ReadAnswers(static_cast<size_t>(replica)));
+    verdict.Add(CheckKept(crowd.Calls(), kept));
     crowd.Resume();
   }
   return absl::OkStatus();
@@ -146,19 +91,27 @@ absl::StatusOr<int> Torture(const Options& options) {
   Crowd crowd(crowd_options);
   ALLOT_RETURN_IF_ERROR(crowd.Prepare());
   Verdict verdict;
-  Faults faults;
   Rng rng = Rng(options.crowd.seed).Split(1 << 20);
+  Faults faults(cluster.get(), &crowd, durable, rng.Split(1));
   const absl::Time start = absl::Now();
+  absl::Time progress = start;
   crowd.Start();
   if (options.kills > 0) {
-    ALLOT_RETURN_IF_ERROR(
-        KillAndLook(options, *cluster, crowd, rng, faults, verdict));
+    ALLOT_RETURN_IF_ERROR(KillAndLook(options, crowd, rng, faults, verdict));
   }
   while (!crowd.Done() && crowd.Errors().empty() && options.kills == 0) {
     const double elapsed = absl::ToDoubleSeconds(absl::Now() - start);
-    if (options.seconds > 0 && elapsed > options.seconds) break;
+    if (options.seconds > 0 && elapsed > options.seconds) {
+      if (options.kill) absl::SleepFor(absl::Seconds(1));  // after the last one
+      break;
+    }
+    if (absl::Now() - progress > absl::Minutes(1)) {
+      progress = absl::Now();
+      std::fprintf(stderr, "%.0f s: %lld operations\n", elapsed,
+                   static_cast<long long>(crowd.operations()));
+    }
     if (options.kill) {
-      ALLOT_RETURN_IF_ERROR(Torment(*cluster, crowd, rng, durable, faults));
+      ALLOT_RETURN_IF_ERROR(faults.Next());
     } else {
       absl::SleepFor(absl::Milliseconds(50));
     }
@@ -167,13 +120,19 @@ absl::StatusOr<int> Torture(const Options& options) {
   const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
   const Counts counts = crowd.Count();
   History history;
-  ALLOT_ASSIGN_OR_RETURN(history.kept, crowd.ReadAnswers());
+  history.shared = cluster->store_address().rfind("redis", 0) == 0;
+  for (int i = 0; i < cluster->replicas(); ++i) {
+    ALLOT_ASSIGN_OR_RETURN(history.kept.emplace_back(),
+                           crowd.ReadAnswers(static_cast<size_t>(i)));
+  }
   ALLOT_ASSIGN_OR_RETURN(const int64_t open, crowd.CountOpenLeases());
   history.calls = crowd.TakeCalls();
   if (!options.history.empty()) {
     ALLOT_RETURN_IF_ERROR(SaveHistory(history, options.history));
   }
-  Add(Check(history), verdict);
+  const absl::Time judging = absl::Now();
+  verdict.Add(Check(history));
+  const double judge_seconds = absl::ToDoubleSeconds(absl::Now() - judging);
   const std::vector<std::string> errors = crowd.Errors();
 
   int64_t ended = 0, in_time = 0;
@@ -185,37 +144,40 @@ absl::StatusOr<int> Torture(const Options& options) {
       in_time += item.outcome == Outcome::kRecorded ? 1 : 0;
     }
   }
-  Json result = {{"case", options.kills > 0 ? "kill" : "torture"},
-                 {"store", options.cluster.store},
-                 {"replicas", cluster->replicas()},
-                 {"threads", options.crowd.threads},
-                 {"seed", options.crowd.seed},
-                 {"seconds", seconds},
-                 {"operations", counts.operations()},
-                 {"operations_per_second",
-                  static_cast<double>(counts.operations()) / seconds},
-                 {"calls", counts.calls},
-                 {"claims", counts.claims},
-                 {"renewals", counts.renewals},
-                 {"releases", counts.releases},
-                 {"skips", counts.skips},
-                 {"answers", counts.answers},
-                 {"answers_late", counts.late},
-                 {"answers_again", counts.duplicates},
-                 {"leases_not_open", counts.not_open},
-                 {"leases_expired", counts.claims - ended - in_time - open},
-                 {"leases_open_at_end", open},
-                 {"requests_again", counts.repeated_calls},
-                 {"kills", faults.kills},
-                 {"redis_kills", faults.redis_kills},
-                 {"pauses", faults.pauses},
-                 {"start_seconds_median", Median(faults.start_seconds)},
-                 {"start_seconds_max", Most(faults.start_seconds)},
-                 {"answer_seconds_median", Median(faults.answer_seconds)},
-                 {"answer_seconds_max", Most(faults.answer_seconds)},
-                 {"answers_at_end", history.kept.size()},
-                 {"errors", errors.size()},
-                 {"violations", verdict.total()}};
+  Json result = {
+      {"case", options.kills > 0 ? "kill" : "torture"},
+      {"store", options.cluster.store},
+      {"replicas", cluster->replicas()},
+      {"threads", options.crowd.threads},
+      {"seed", options.crowd.seed},
+      {"seconds", seconds},
+      {"operations", counts.operations()},
+      {"operations_per_second",
+       static_cast<double>(counts.operations()) / seconds},
+      {"calls", counts.calls},
+      {"claims", counts.claims},
+      {"renewals", counts.renewals},
+      {"releases", counts.releases},
+      {"skips", counts.skips},
+      {"answers", counts.answers},
+      {"answers_late", counts.late},
+      {"answers_again", counts.duplicates},
+      {"leases_not_open", counts.not_open},
+      {"leases_expired", counts.claims - ended - in_time - open},
+      {"leases_open_at_end", open},
+      {"requests_again", counts.repeated_calls},
+      {"kills", faults.counts().kills},
+      {"redis_kills", faults.counts().redis_kills},
+      {"redis_pauses", faults.counts().redis_pauses},
+      {"pauses", faults.counts().pauses},
+      {"start_seconds_median", Median(faults.counts().start_seconds)},
+      {"start_seconds_max", Most(faults.counts().start_seconds)},
+      {"answer_seconds_median", Median(faults.counts().answer_seconds)},
+      {"answer_seconds_max", Most(faults.counts().answer_seconds)},
+      {"answers_at_end", history.kept[0].size()},
+      {"judge_seconds", judge_seconds},
+      {"errors", errors.size()},
+      {"violations", verdict.total()}};
   for (const auto& [name, count] : verdict.violations) result[name] = count;
   Print(options, result, verdict);
   for (size_t i = 0; i < std::min<size_t>(errors.size(), 5); ++i) {
@@ -235,7 +197,7 @@ int Main(int argc, char** argv) {
                  "Operations, counted by the item");
   app.add_option("--seconds", options.seconds, "Or so long");
   app.add_option("--store", options.cluster.store)
-      ->check(CLI::IsMember({"memory", "sqlite", "redis"}))
+      ->check(CLI::IsMember({"memory", "sqlite", "redis", "redis-cluster"}))
       ->capture_default_str();
   app.add_option(
       "--address", options.cluster.address,
@@ -248,10 +210,18 @@ int Main(int argc, char** argv) {
   app.add_option("--kills", options.kills,
                  "Kill so often, and look after each what is there");
   app.add_option("--threads", options.crowd.threads)->capture_default_str();
-  app.add_option("--pools", options.crowd.pools)->capture_default_str();
+  app.add_option("--pools", options.crowd.pools)
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   app.add_option("--window", options.crowd.window,
                  "Tasks of a pool in work at a time")
       ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--labelers", options.crowd.labelers, "Of each pool")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--batch", options.crowd.batch, "Items of a call, at most")
+      ->check(CLI::Range(4, 10000))
       ->capture_default_str();
   app.add_option("--seed", options.crowd.seed)->capture_default_str();
   app.add_option("--allotd", options.cluster.allotd, "The program");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lib/store/number_list.h"
+#include "lib/store/json_list.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@
 namespace allot {
 namespace {
 
-TEST(NumberList, ReadsBackTheSameBits) {
+TEST(JsonList, ReadsBackTheSameBits) {
   Rng rng(7);
   std::vector<double> numbers = {-0.0,
                                  std::numeric_limits<double>::denorm_min()};
@@ -33,7 +33,7 @@ TEST(NumberList, ReadsBackTheSameBits) {
   }
 }
 
-TEST(NumberList, WritesJson) {
+TEST(JsonList, WritesJson) {
   std::string text;
   ASSERT_TRUE(AppendJson(Loading{{0, 0.5f}, {3, -0.25f}}, text).ok());
   EXPECT_EQ(text, "[[0,0.5],[3,-0.25]]");
@@ -45,13 +45,34 @@ TEST(NumberList, WritesJson) {
   EXPECT_EQ(text, "[]");
 }
 
-TEST(NumberList, ReadsJsonAsOthersWriteIt) {
+TEST(JsonList, WritesTasksAndLeasesAsListsOfTheirFields) {
+  Task task;
+  task.id = "t\"1\n";
+  task.loading = {{0, 1}};
+  std::string text;
+  ASSERT_TRUE(AppendJson(std::vector<Task>{task}, text).ok());
+  EXPECT_EQ(
+      text,
+      R"([["t\"1\u000a",[[0,1]],2,"",0,null,null,30,1,1,null,null,null]])");
+  EXPECT_EQ(*ParseTasks(text), std::vector<Task>{task});
+  text.clear();
+  const std::vector<Lease> leases = {{"L1", "t\\", "日本", 5},
+                                     {"", "", "", -1}};
+  ASSERT_TRUE(AppendJson(leases, text).ok());
+  EXPECT_EQ(text, R"([["L1","t\\","日本",5],["","","",-1]])");
+  EXPECT_EQ(*ParseLeases(text), leases);
+}
+
+TEST(JsonList, ReadsJsonAsOthersWriteIt) {
+  EXPECT_EQ(
+      ParseLeases(R"( [ ["\/\b\f\n\r\t\u001f" , "", "", 7] ] )")->at(0).id,
+      "/\b\f\n\r\t\x1f");
   EXPECT_EQ(*ParseLoading(" [ [0, 0.5] ,\n[3,-2.5e-1]\t] "),
             (Loading{{0, 0.5f}, {3, -0.25f}}));
   EXPECT_TRUE(ParseNumbers("[]")->empty());
 }
 
-TEST(NumberList, RefusesWhatIsNoListOfNumbers) {
+TEST(JsonList, RefusesWhatIsNoListOfNumbers) {
   for (const char* text :
        {"", "[", "]", "[1", "[1,]", "[1]]", "[1 2]", "[[0,1],[2]]", "[a]",
         "[[0,1,2,3]]", "[99999999999999999999999]", "{}", "[1]x"}) {
@@ -59,6 +80,14 @@ TEST(NumberList, RefusesWhatIsNoListOfNumbers) {
         << text;
     EXPECT_EQ(ParseSkillBeliefs(text).status().code(),
               absl::StatusCode::kDataLoss)
+        << text;
+  }
+  for (const char* text :
+       {R"([["L1","t","a"]])", R"([["L1","t","a",1,2]])", R"([["L1","t","a)",
+        R"([["\u0100","t","a",1]])", R"([["\x","t","a",1]])",
+        R"([["\u00","t","a",1]])", R"([[null,"t","a",1]])",
+        R"([["L1","t","a",1e3]])", "null", "7"}) {
+    EXPECT_EQ(ParseLeases(text).status().code(), absl::StatusCode::kDataLoss)
         << text;
   }
   std::string text;
