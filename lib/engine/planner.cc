@@ -341,6 +341,12 @@ void Planner::ExplainEmptySlots(const Solution& solution, Draft& draft) const {
       continue;
     }
     std::sort(taken[t].begin(), taken[t].end());
+    // Who else there would have been takes a look at the whole roster.
+    if (time_ran_out_ && TimeIsUp()) {
+      draft.plan.unfilled.push_back(
+          {static_cast<int32_t>(t), missing, UnfilledReason::kTimeLimit});
+      continue;
+    }
     const BatchScan::Leftover left =
         scan_.LeftOver(static_cast<int>(t), taken[t]);
     UnfilledReason reason = UnfilledReason::kCapacity;

@@ -68,8 +68,11 @@ class BatchScan {
  private:
   class Pass;
   LabelerBlock View(int64_t block) const;
-  // The scan of tasks with a model (scan_model.cc).
-  void ScanByModel(std::span<const int> tasks, ScanSink& sink) const;
+  LabelerBlock View(const RosterBlock& block, int64_t block_index) const;
+  // The scan of tasks with a model (scan_model.cc); false if the deadline
+  // passed meanwhile.
+  bool ScanByModel(std::span<const int> tasks, const Deadline& deadline,
+                   ScanSink& sink) const;
   // Writes to `lanes` those that may be worth more than `bar`.
   int SurvivorsByModel(int task, int64_t block, const BlockLogits& logits,
                        float bar, uint8_t* lanes) const;
