@@ -291,6 +291,9 @@ void PoolState::Fold(const Event& event, LeasesGranted& body) {
     Lease& lease = body.leases[i];
     if (task == nullptr || task->spec.id != lease.task) {
       task = tasks_.find(lease.task)->second.get();
+      task->leases.reserve(
+          std::min(static_cast<size_t>(task->spec.redundancy),
+                   task->leases.size() + body.leases.size() - i));
     }
     const int32_t row = RowOf(i, lease.labeler);
     leases_[lease.id] = task;

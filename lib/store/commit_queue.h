@@ -22,9 +22,6 @@ struct CommitJob {
   // Called once or, after a rollback, more often; by any thread.
   absl::FunctionRef<absl::Status()> write;
   absl::Status status;
-  bool done = false;
-  bool leads = false;         // is to commit, for all who wait
-  ConditionVariable changed;  // either of the two
 };
 
 // Thread-safe. There is no thread of its own: the first caller to find nobody
@@ -43,9 +40,25 @@ class CommitQueue {
   absl::Status Submit(absl::FunctionRef<absl::Status()> write);
 
  private:
+  enum class Role { kWaits, kLeads, kReturns };
+  // A caller. With a lock of its own: those who are woken together need not
+  // queue up once more for the same one.
+  struct Caller {
+    void Become(Role next) {
+      MutexLock lock(mutex);
+      role = next;
+      changed.notify_one();
+    }
+
+    CommitJob job;
+    Mutex mutex;
+    ConditionVariable changed;
+    Role role ABSL_GUARDED_BY(mutex) = Role::kWaits;
+  };
+
   const std::function<void(std::span<CommitJob* const>)> commit_;
   Mutex mutex_;
-  std::vector<CommitJob*> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Caller*> waiting_ ABSL_GUARDED_BY(mutex_);
   bool has_leader_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/store/json_list.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <optional>
 #include <type_traits>
 
@@ -18,12 +20,18 @@ class Writer {
 
   explicit Writer(std::string& text) : text_(text) {}
 
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  ~Writer() { text_.resize(size_); }
+
   bool Mark(char mark) {
-    text_ += mark;
+    *Room(1) = mark;
+    ++size_;
     return true;
   }
   bool Null() {
-    text_ += "null";
+    std::memcpy(Room(4), "null", 4);
+    size_ += 4;
     return true;
   }
   template <typename Number>
@@ -31,37 +39,41 @@ class Writer {
     if constexpr (std::is_floating_point_v<Number>) {
       if (!std::isfinite(number)) return false;
     }
-    char buffer[32];
-    const std::to_chars_result end =
-        std::to_chars(buffer, buffer + sizeof(buffer), number);
-    text_.append(buffer, end.ptr);
+    char* const at = Room(32);
+    size_ += static_cast<size_t>(std::to_chars(at, at + 32, number).ptr - at);
     return true;
   }
   bool Value(const std::string& value) {
     constexpr char kHex[] = "0123456789abcdef";
-    text_ += '"';
-    size_t plain = 0;  // from where nothing has been written yet
-    for (size_t i = 0; i < value.size(); ++i) {
-      const auto byte = static_cast<unsigned char>(value[i]);
-      if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
-      text_.append(value, plain, i - plain);
-      plain = i + 1;
-      if (byte >= 0x20) {
-        text_ += '\\';
-        text_ += value[i];
-      } else {
-        text_ += "\\u00";
-        text_ += kHex[byte >> 4];
-        text_ += kHex[byte & 15];
+    char* const begin = Room(6 * value.size() + 2);
+    char* at = begin;
+    *at++ = '"';
+    for (const char c : value) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x20) {
+        for (const char escape : {'\\', 'u', '0', '0'}) *at++ = escape;
+        *at++ = kHex[byte >> 4];
+        *at++ = kHex[byte & 15];
+        continue;
       }
+      if (c == '"' || c == '\\') *at++ = '\\';
+      *at++ = c;
     }
-    text_.append(value, plain);
-    text_ += '"';
+    *at++ = '"';
+    size_ += static_cast<size_t>(at - begin);
     return true;
   }
 
  private:
+  char* Room(size_t bytes) {
+    if (size_ + bytes > text_.size()) {
+      text_.resize(std::max(2 * text_.size(), size_ + bytes + 256));
+    }
+    return text_.data() + size_;
+  }
+
   std::string& text_;
+  size_t size_ = text_.size();  // of which are written
 };
 
 // Reads what Writer writes, and spaces where JSON allows them.
