@@ -44,9 +44,11 @@ absl::Status Engine::Impl::Recover() {
   }
   ALLOT_RETURN_IF_ERROR(status);
   for (const auto& [id, entry] : pools_) {
-    // In a shared store the log's own time is trusted, not one replica's clock;
-    // alone there is nobody else to end leases on time.
-    entry->state.RestartLeases(store_.shared() ? 0 : NowMicros(), HereMicros());
+    // Alone there is nobody else to end leases on time: the clock is believed.
+    // Of a shared store's leases others know when they end.
+    entry->state.RestartLeases(
+        store_.shared() ? std::nullopt : std::optional<int64_t>(NowMicros()),
+        HereMicros());
     entry->complete_micros = looked;
     entry->Publish();
     ALLOT_RETURN_IF_ERROR(Refit(*entry).status());
