@@ -16,6 +16,7 @@ struct LeaseOptions {
   std::vector<std::string> lease_ids;
   std::string lease;
   bool not_again = false;
+  bool never = false;
 };
 
 template <typename Response>
@@ -56,7 +57,8 @@ absl::Status Release(const Invocation& invocation,
   v1::ReleaseLeasesRequest request;
   request.set_pool_id(options.pool_id);
   for (const auto& id : options.lease_ids) request.add_lease_ids(id);
-  request.set_reason(options.not_again
+  request.set_reason(options.never ? v1::ReleaseLeasesRequest::REASON_NEVER
+                     : options.not_again
                          ? v1::ReleaseLeasesRequest::REASON_NOT_AGAIN
                          : v1::ReleaseLeasesRequest::REASON_RELEASED);
   Client client(invocation.client);
@@ -95,8 +97,13 @@ void AddLeaseCommands(CLI::App& app, Invocation& invocation) {
 
   CLI::App* release = leases->add_subcommand(
       "release", "Give leases back before their answers came");
-  release->add_flag("--not-again", options->not_again,
-                    "The labeler will not get the task again");
+  CLI::Option* not_again =
+      release->add_flag("--not-again", options->not_again,
+                        "The labeler will not get the task again");
+  release
+      ->add_flag("--never", options->never,
+                 "Nobody will get the task again: it cannot be done")
+      ->excludes(not_again);
   bind(release, &Release);
 }
 

@@ -25,8 +25,8 @@ Admission::Admission(const Clock* clock, WorkerPool* workers, Metrics* metrics,
               .most = workers->workers() + workers->queue_limit(),
               .target_nanos = target_nanos}) {}
 
-absl::Status Admission::Admit(Job* job, const Arrival& arrival,
-                              Ticket& ticket) {
+absl::StatusOr<Admitted> Admission::Admit(Job* job, const Arrival& arrival,
+                                          Ticket& ticket) {
   const Quotas::Outcome quota =
       quotas_.Take(arrival.pool_hash, clock_.MonotonicNanos());
   if (!quota.granted) {
@@ -55,7 +55,8 @@ absl::Status Admission::Admit(Job* job, const Arrival& arrival,
     job->finish_by_nanos = std::numeric_limits<int64_t>::max();
     outcome = workers_.Submit(job);
   }
-  if (outcome == Submitted::kAccepted) return absl::OkStatus();
+  if (outcome == Submitted::kAccepted) return Admitted::kQueued;
+  if (outcome == Submitted::kRunHere) return Admitted::kRunHere;
   Quotas::Give(ticket.account);
   ticket.account = nullptr;
   return Refuse(outcome, *job, ticket);

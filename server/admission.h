@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "lib/base/clock.h"
 #include "server/concurrency_limit.h"
 #include "server/job_queue.h"
@@ -44,16 +45,24 @@ struct Arrival {
   std::optional<int64_t> deadline_nanos;
 };
 
+// Who runs what was taken in.
+enum class Admitted {
+  kQueued,   // a worker, some time
+  kRunHere,  // the caller, now; then WorkerPool::RanHere()
+};
+
 // Thread-safe.
 class Admission {
  public:
   Admission(const Clock* clock, WorkerPool* workers, Metrics* metrics,
             int64_t target_nanos);
 
-  // OK: the job was taken in, and will be run or evicted. Needs job->priority
-  // and job->patient; fills in the rest. Errors: kResourceExhausted with
-  // RetryInfo if waiting helps; kUnavailable when the server stops.
-  absl::Status Admit(Job* job, const Arrival& arrival, Ticket& ticket);
+  // OK: the job was taken in, and is to be run, or will be run or evicted.
+  // Needs job->priority and job->patient; fills in the rest. Errors:
+  // kResourceExhausted with RetryInfo if waiting helps; kUnavailable when the
+  // server stops.
+  absl::StatusOr<Admitted> Admit(Job* job, const Arrival& arrival,
+                                 Ticket& ticket);
 
   // For a job that was evicted: why its call is refused.
   absl::Status GiveWay(Ticket& ticket);

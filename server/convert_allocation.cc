@@ -37,6 +37,8 @@ v1::UnfilledTask::Reason ToProto(UnfilledReason reason) {
       return v1::UnfilledTask::REASON_NOT_WORTH_ITS_PRICE;
     case UnfilledReason::kTimeLimit:
       return v1::UnfilledTask::REASON_TIME_LIMIT;
+    case UnfilledReason::kWithdrawn:
+      return v1::UnfilledTask::REASON_WITHDRAWN;
   }
   return v1::UnfilledTask::REASON_UNSPECIFIED;
 }
@@ -154,6 +156,9 @@ absl::StatusOr<ReleaseCall> ToReleaseCall(const v1::ReleaseLeasesRequest& in) {
       break;
     case v1::ReleaseLeasesRequest::REASON_NOT_AGAIN:
       out.reason = ReleaseReason::kNotAgainToHer;
+      break;
+    case v1::ReleaseLeasesRequest::REASON_NEVER:
+      out.reason = ReleaseReason::kNever;
       break;
     default:
       found.Add(root.Field("reason"),

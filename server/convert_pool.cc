@@ -46,14 +46,13 @@ LabelSet ToLabelSet(const FieldPath& path, const v1::LabelSet& in,
 
 }  // namespace
 
-PoolNames::PoolNames(const Pool& pool) : pool_(pool) {
-  skills_.reserve(pool.skills.size());
-  for (size_t i = 0; i < pool.skills.size(); ++i) {
-    skills_.emplace(pool.skills[i].name, static_cast<int32_t>(i));
-  }
-}
-
 int32_t PoolNames::FindSkill(absl::string_view name) const {
+  if (skills_.empty()) {
+    skills_.reserve(pool_.skills.size());
+    for (size_t i = 0; i < pool_.skills.size(); ++i) {
+      skills_.emplace(pool_.skills[i].name, static_cast<int32_t>(i));
+    }
+  }
   const auto it = skills_.find(name);
   return it == skills_.end() ? -1 : it->second;
 }

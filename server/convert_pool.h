@@ -17,10 +17,11 @@
 
 namespace allot {
 
-// The names of a pool by their row. Holds references into the pool.
+// The names of a pool by their row. Holds references into the pool. Not
+// thread-safe.
 class PoolNames {
  public:
-  explicit PoolNames(const Pool& pool);
+  explicit PoolNames(const Pool& pool) : pool_(pool) {}
   const Pool& pool() const { return pool_; }
   // Row of the skill, -1 if there is none of that name.
   int32_t FindSkill(absl::string_view name) const;
@@ -29,7 +30,8 @@ class PoolNames {
 
  private:
   const Pool& pool_;
-  absl::flat_hash_map<absl::string_view, int32_t> skills_;
+  // Made when a skill is first asked for by name: most requests name none.
+  mutable absl::flat_hash_map<absl::string_view, int32_t> skills_;
 };
 
 // Errors: kInvalidArgument with violations below "pool".

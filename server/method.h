@@ -133,8 +133,8 @@ class TypedMethod final : public Method {
     // Parsing into a message that was used before reuses its memory, which is
     // most of what parsing costs.
     thread_local Request request;
-    // Nothing of the call may be touched once it is answered.
     const bool large = bytes.Length() > kMaxKeptBytes;
+    // Nothing of the call may be touched once it is answered.
     const int64_t start = Now();
     const absl::Status decoded =
         Guarded([&] { return Decode(bytes, &request); });
@@ -181,8 +181,9 @@ class TypedMethod final : public Method {
     grpc::ByteBuffer bytes;
     if (later_ && later_(call, request, done)) return;
     call.worked = true;
+    thread_local Response response;  // as the request
     const absl::Status status = Guarded([&] {
-      Response response;
+      response.Clear();
       absl::Status handled = handler_(call, request, &response);
       if (handled.ok()) {
         const int64_t start = Now();
@@ -191,7 +192,9 @@ class TypedMethod final : public Method {
       }
       return handled;
     });
+    const bool large = bytes.Length() > kMaxKeptBytes;
     done(status, bytes);
+    if (large || !status.ok()) Response().Swap(&response);
   }
 
   const Handler handler_;

@@ -26,9 +26,11 @@ Buckets GapBuckets() {
   return {0, 1e-9, 1e-6, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1};
 }
 
-Buckets ProbabilityBuckets() {
-  return {0.1, 0.2,  0.3, 0.4,   0.5,  0.55,  0.6,  0.65,  0.7, 0.75,
-          0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 0.999, 1};
+const Buckets& ProbabilityBuckets() {
+  static const Buckets& buckets =
+      *new Buckets{0.1, 0.2,  0.3, 0.4,   0.5,  0.55,  0.6,  0.65,  0.7, 0.75,
+                   0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 0.999, 1};
+  return buckets;
 }
 
 Family<Counter>& Counters(Registry& registry, const char* name,
@@ -46,8 +48,8 @@ double Seconds(int64_t nanos) { return 1e-9 * static_cast<double>(nanos); }
 // Observes many values under one lock.
 class Batch {
  public:
-  Batch(Histogram* to, Buckets buckets)
-      : to_(to), buckets_(std::move(buckets)), counts_(buckets_.size() + 1) {}
+  Batch(Histogram* to, const Buckets& buckets)
+      : to_(to), buckets_(buckets), counts_(buckets_.size() + 1) {}
   void Add(double value) {
     const auto it = std::lower_bound(buckets_.begin(), buckets_.end(), value);
     counts_[static_cast<size_t>(it - buckets_.begin())] += 1;
@@ -59,7 +61,7 @@ class Batch {
 
  private:
   Histogram* to_;
-  Buckets buckets_;
+  const Buckets& buckets_;
   std::vector<double> counts_;
   double sum_ = 0;
 };
@@ -104,9 +106,9 @@ Metrics::Metrics(absl::string_view version)
                  .Add({});
   auto& unfilled = Counters(r, "allot_unfilled_slots_total",
                             "Slots that plans left empty, by reason.");
-  constexpr const char* kReasons[] = {"no_eligible_labeler", "capacity",
-                                      "budget", "not_worth_its_price",
-                                      "time_limit"};
+  constexpr const char* kReasons[] = {
+      "no_eligible_labeler", "capacity",   "budget",
+      "not_worth_its_price", "time_limit", "withdrawn"};
   for (size_t i = 0; i < unfilled_.size(); ++i) {
     unfilled_[i] = &unfilled.Add({{"reason", kReasons[i]}});
   }

@@ -132,7 +132,7 @@ class Metrics final {
   prometheus::Histogram* confidence_;
   prometheus::Counter* slots_;
   prometheus::Counter* filled_;
-  std::array<prometheus::Counter*, 5> unfilled_{};   // by UnfilledReason
+  std::array<prometheus::Counter*, 6> unfilled_{};   // by UnfilledReason
   std::array<prometheus::Counter*, 4> plans_{};      // by solver
   std::array<prometheus::Counter*, 4> answers_{};    // by AnswerOutcome
   std::array<prometheus::Counter*, 3> decisions_{};  // by Verdict

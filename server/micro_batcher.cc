@@ -17,8 +17,10 @@ class MicroBatcher::Group final : public Job {
   void Run() override {
     const std::unique_ptr<Group> self(this);
     owner_.Solve(members);
-    owner_.pending_.fetch_sub(static_cast<int>(members.size()),
-                              std::memory_order_relaxed);
+    MutexLock lock(owner_.mutex_);
+    owner_.pending_ -= static_cast<int>(members.size());
+    // Under the lock: who waits for this destroys the owner.
+    if (owner_.stopping_) owner_.wake_.notify_all();
   }
   void Evicted() override { Run(); }  // the patient never are
 
@@ -76,6 +78,9 @@ MicroBatcher::~MicroBatcher() {
   }
   wake_.notify_all();
   watcher_.join();
+  // Callers that got their plan may be here before the worker is done.
+  MutexLock lock(mutex_);
+  while (pending_ > 0) wake_.wait(mutex_);
 }
 
 bool MicroBatcher::Suits(const AllocateCall& call) const {
@@ -91,8 +96,7 @@ bool MicroBatcher::Add(const std::string& key, Member& member) {
     MutexLock lock(mutex_);
     // When workers do not keep up, what is solved on this one slows down those
     // who send.
-    if (stopping_ || pending_.load(std::memory_order_relaxed) >=
-                         core_.workers->queue_limit()) {
+    if (stopping_ || pending_ >= core_.workers->queue_limit()) {
       return false;
     }
     std::unique_ptr<Group>& group = open_[key];
@@ -108,7 +112,7 @@ bool MicroBatcher::Add(const std::string& key, Member& member) {
       return false;
     }
     group->members.push_back(std::move(member));
-    pending_.fetch_add(1, std::memory_order_relaxed);
+    ++pending_;
     if (group->members.size() >= kMostTasks) {
       full = std::move(group);
       open_.erase(key);

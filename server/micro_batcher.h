@@ -12,7 +12,6 @@
 #ifndef ALLOT_SERVER_MICRO_BATCHER_H_
 #define ALLOT_SERVER_MICRO_BATCHER_H_
 
-#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -52,7 +51,7 @@ class MicroBatcher {
 
   // `window` > 0. `core` must outlive it. `planned` hears of every plan.
   MicroBatcher(const ServerCore* core, absl::Duration window, Planned planned);
-  // Requires that no member waits any more.
+  // Solves what still waits; the workers must be there for that.
   ~MicroBatcher();
   MicroBatcher(const MicroBatcher&) = delete;
   MicroBatcher& operator=(const MicroBatcher&) = delete;
@@ -73,9 +72,10 @@ class MicroBatcher {
   const ServerCore& core_;
   const int64_t window_nanos_;
   const Planned planned_;
-  std::atomic<int> pending_{0};
   Mutex mutex_;
   ConditionVariable wake_;
+  // Members taken over and not solved yet.
+  int pending_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<std::string, std::unique_ptr<Group>> open_
       ABSL_GUARDED_BY(mutex_);
   // When each group is due, with its key; the earliest first.

@@ -178,10 +178,12 @@ absl::Status Authenticate(const Method& method,
   return caller.status();
 }
 
-// Hands one request to admission, which will call job->Run() or Evicted().
-absl::Status Submit(const Method& method, const grpc::ByteBuffer& request,
-                    absl::string_view asked_priority, CallContext& call,
-                    Job* job, Ticket& ticket) {
+// Hands one request to admission, which will call job->Run() or Evicted(), or
+// leaves Run() to the caller.
+absl::StatusOr<Admitted> Submit(const Method& method,
+                                const grpc::ByteBuffer& request,
+                                absl::string_view asked_priority,
+                                CallContext& call, Job* job, Ticket& ticket) {
   const Peeked peeked = Peek(request, method.peek());
   call.pool_hash = peeked.pool_hash;
   job->priority = UrgencyOf(method, peeked.single, asked_priority);
@@ -210,16 +212,30 @@ class UnaryCall final : public grpc::ServerUnaryReactor, private Job {
         response_(response),
         call_(Arrive(method.core(), *context, &cancelled_)) {}
 
-  void Start() {
+  // What ends before this returns, or needs no news of its client, is left to
+  // gRPC's own reactor: the end of such a call is not handed to yet another
+  // thread. `this` may be gone then.
+  grpc::ServerUnaryReactor* Start() {
+    const ServerCore& core = method_.core();
     method_.series().started->Increment();
     method_.series().received->Increment();
     absl::Status status = Authenticate(method_, *context_, call_);
     if (status.ok()) {
-      status = Submit(method_, *request_, HeaderOf(*context_, "allot-priority"),
-                      call_, this, ticket_);
-      if (status.ok()) return;  // `this` may be gone
+      const absl::StatusOr<Admitted> admitted =
+          Submit(method_, *request_, HeaderOf(*context_, "allot-priority"),
+                 call_, this, ticket_);
+      if (admitted.ok() && *admitted == Admitted::kQueued) return this;
+      status = admitted.status();
     }
-    Conclude(status, grpc::ByteBuffer());
+    grpc::ServerUnaryReactor* const reactor = context_->DefaultReactor();
+    reactor_ = reactor;
+    if (status.ok()) {
+      Run();
+      core.workers->RanHere();
+    } else {
+      Conclude(status, grpc::ByteBuffer());
+    }
+    return reactor;
   }
 
   void OnCancel() override {
@@ -270,8 +286,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor, private Job {
       *response_ = response;
       method_.series().sent->Increment();
     }
-    Finish(
+    const bool own = reactor_ == this;
+    reactor_->Finish(
         allot::Conclude(method_, call_, status, ticket_.pushback_ms, context_));
+    if (!own) delete this;  // else OnDone() does
   }
 
   const Method& method_;
@@ -281,6 +299,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, private Job {
   std::atomic<bool> cancelled_{false};
   CallContext call_;
   Ticket ticket_;
+  grpc::ServerUnaryReactor* reactor_ = this;
 };
 
 class StreamCall final
@@ -315,9 +334,10 @@ class StreamCall final
     method_.series().received->Increment();
     call_ = stream_;
     call_.arrived_nanos = method_.core().clock->MonotonicNanos();
-    const absl::Status status =
+    const absl::StatusOr<Admitted> admitted =
         Submit(method_, request_, asked_priority_, call_, this, ticket_);
-    if (!status.ok()) End(status);
+    if (!admitted.ok()) End(admitted.status());
+    // It is patient, so it waits its turn: nothing of a stream runs here.
   }
 
   void OnWriteDone(bool ok) override {
@@ -393,9 +413,7 @@ grpc::ServerUnaryReactor* StartUnary(const Method& method,
                                      grpc::CallbackServerContext* context,
                                      const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) {
-  auto* call = new UnaryCall(method, context, request, response);
-  call->Start();
-  return call;
+  return (new UnaryCall(method, context, request, response))->Start();
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StartStream(

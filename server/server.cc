@@ -74,8 +74,8 @@ void LimitResources(const ServerOptions& options,
 }
 
 // Handing a call to a worker and its answer back costs some 30 microseconds of
-// CPU; gRPC's threads can be kept from their sockets for little longer.
-constexpr int64_t kAtOnceNanos = 100'000;
+// CPU; gRPC's threads can be kept from their sockets for a little longer.
+constexpr int64_t kRunHereNanos = 200'000;
 
 }  // namespace
 
@@ -104,7 +104,7 @@ Server::Server(const ServerOptions& options, const Clock* clock, Logger* log)
       workers_(clock, {.workers = CountWorkers(options.workers),
                        .queue = options.queue,
                        .express = true,
-                       .at_once_nanos = kAtOnceNanos}),
+                       .run_here_nanos = kRunHereNanos}),
       admission_(clock, &workers_, &metrics_,
                  absl::ToInt64Nanoseconds(options.latency_target)),
       core_{.clock = clock,

@@ -77,6 +77,8 @@ class Server {
   // Reads the tokens' file if it is another one, or has changed.
   absl::Status ReadTokens(const std::string& path);
   void WatchTokens();
+  // Takes over settings that were found good.
+  void Apply(const ServerOptions& options);
   // All the time: re-fits that are due, on a thread of their own, a quarter
   // of a core at most.
   void Refit();

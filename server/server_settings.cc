@@ -49,36 +49,40 @@ void Server::WatchTokens() {
     path = tokens_path_;
   }
   const absl::Status read = ReadTokens(path);
-  metrics_.Reloaded(read.ok());
   if (!read.ok()) {
     log_.Log(Severity::kError, "the tokens of before stay",
              {{"error", read.message()}});
   }
+  metrics_.Reloaded(read.ok());
 }
 
 void Server::Reload(const absl::StatusOr<ServerOptions>& options) {
   absl::Status status = options.status();
   if (status.ok()) status = ReadTokens(options->tokens);
-  metrics_.Reloaded(status.ok());
-  if (!status.ok()) {
+  if (status.ok()) {
+    Apply(*options);
+  } else {
     log_.Log(Severity::kError, "the settings of before stay",
              {{"error", status.message()}});
-    return;
   }
-  admission_.quotas().Set(options->quotas);
-  admission_.set_target_nanos(
-      absl::ToInt64Nanoseconds(options->latency_target));
-  core_.slow_call_nanos = absl::ToInt64Nanoseconds(options->slow_call);
-  log_.set_least(options->log_level);
+  // Last: whoever sees the count may rely on what was read.
+  metrics_.Reloaded(status.ok());
+}
+
+void Server::Apply(const ServerOptions& options) {
+  admission_.quotas().Set(options.quotas);
+  admission_.set_target_nanos(absl::ToInt64Nanoseconds(options.latency_target));
+  core_.slow_call_nanos = absl::ToInt64Nanoseconds(options.slow_call);
+  log_.set_least(options.log_level);
   const std::string restart =
-      absl::StrJoin(NeedsRestart(options_, *options), ", ");
+      absl::StrJoin(NeedsRestart(options_, options), ", ");
   log_.Log(restart.empty() ? Severity::kInfo : Severity::kWarning,
            restart.empty() ? "settings read"
                            : "settings read; some wait for a restart",
            {{"restart", restart},
-            {"quotas", static_cast<int64_t>(options->quotas.size())}});
+            {"quotas", static_cast<int64_t>(options.quotas.size())}});
   MutexLock lock(state_mutex_);
-  settings_ = options->settings;
+  settings_ = options.settings;
 }
 
 }  // namespace allot

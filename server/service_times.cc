@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/service_times.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace allot {
 namespace {
 
 constexpr float kShare = 0.125;  // of a new sample
+constexpr float kMostTimesUsual = 4;
 
 }  // namespace
 
@@ -37,8 +39,11 @@ void ServiceTimes::Record(uint64_t kind, int64_t nanos, int64_t least_nanos) {
     slot.kind.store(kind, kRelaxed);
     return;
   }
+  // A thread that was kept from its core for a while shows as one very long
+  // call: it counts for a few times the usual.
   const float usual = slot.usual.load(kRelaxed);
-  slot.usual.store(usual + kShare * (sample - usual), kRelaxed);
+  const float counted = std::min(sample, kMostTimesUsual * usual);
+  slot.usual.store(usual + kShare * (counted - usual), kRelaxed);
   // Falls at once and rises slowly: a call is refused for want of time only if
   // even a fast one would come too late.
   const float least = slot.least.load(kRelaxed);

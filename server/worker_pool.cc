@@ -34,11 +34,10 @@ bool WorkerPool::HasRoom(const Job& job, Submitted& why) const {
   return queue_.size() + busy_ < std::max(options_.workers, limit - kept_back);
 }
 
-bool WorkerPool::RunsAtOnce(const Job& job) const {
+bool WorkerPool::RunsHere(const Job& job) const {
   return job.expected_nanos > 0 &&
-         job.expected_nanos <= options_.at_once_nanos && !job.patient &&
-         job.priority == Priority::kInteractive && busy_ < options_.workers &&
-         queue_.size() == 0;
+         job.expected_nanos <= options_.run_here_nanos && !job.patient &&
+         job.priority == Priority::kInteractive && here_ < options_.workers;
 }
 
 Submitted WorkerPool::Submit(Job* job) {
@@ -46,24 +45,19 @@ Submitted WorkerPool::Submit(Job* job) {
   {
     MutexLock lock(mutex_);
     if (draining_) return Submitted::kDraining;
+    const bool here = RunsHere(*job);
     if (job->finish_by_nanos != std::numeric_limits<int64_t>::max()) {
       const int64_t now = clock_.MonotonicNanos();
-      if (now + NanosUntilStart(*job, now) + job->least_nanos >
-          job->finish_by_nanos) {
+      const int64_t wait = here ? 0 : NanosUntilStart(*job, now);
+      if (now + wait + job->least_nanos > job->finish_by_nanos) {
         return Submitted::kTooLate;
       }
     }
-    if (RunsAtOnce(*job)) {
+    if (here) {
       ++busy_;
-      ++at_once_;
+      ++here_;
       Note();
-      mutex_.unlock();
-      job->Run();
-      mutex_.lock();
-      --busy_;
-      Note();
-      if (--at_once_ == 0 && draining_) none_at_once_.notify_all();
-      return Submitted::kAccepted;
+      return Submitted::kRunHere;
     }
     Submitted why = Submitted::kAccepted;
     if (!HasRoom(*job, why)) {
@@ -75,6 +69,13 @@ Submitted WorkerPool::Submit(Job* job) {
   }
   if (victim != nullptr) victim->Evicted();
   return Submitted::kAccepted;
+}
+
+void WorkerPool::RanHere() {
+  MutexLock lock(mutex_);
+  --busy_;
+  Note();
+  if (--here_ == 0 && draining_) none_here_.notify_all();
 }
 
 int64_t WorkerPool::NanosUntilStart(const Job& job, int64_t now) const {
@@ -123,7 +124,7 @@ void WorkerPool::Drain() {
   {
     MutexLock lock(mutex_);
     draining_ = true;
-    while (at_once_ > 0) none_at_once_.wait(mutex_);
+    while (here_ > 0) none_here_.wait(mutex_);
   }
   wake_.notify_all();
   express_wake_.notify_all();

@@ -3,8 +3,9 @@
 // threads must react fast, so milliseconds of solving do not belong there; and
 // a bound on what waits is what keeps the server calm under too much load.
 //
-// What takes less time than handing it to another thread does is computed by
-// the thread that brings it, if a worker would be idle and nothing waits.
+// What takes little more time than handing it to another thread does is left to
+// the thread that brings it, whatever waits: that is the shortest way for it
+// and the cheapest one for all others.
 #ifndef ALLOT_SERVER_WORKER_POOL_H_
 #define ALLOT_SERVER_WORKER_POOL_H_
 
@@ -22,6 +23,7 @@ namespace allot {
 // What became of a job that was submitted.
 enum class Submitted {
   kAccepted,
+  kRunHere,  // not taken: whoever submitted it runs it now, then says RanHere()
   kQueueFull,  // as many wait as may
   kOverLimit,  // as many are in flight as the present limit allows
   kTooLate,    // it could not be done by its finish_by_nanos
@@ -35,9 +37,9 @@ struct WorkerPoolOptions {
   // less urgent one: somebody who waits need not wait for a long batch. It
   // takes a share of the cores, so batches take a little longer then.
   bool express = false;
-  // Interactive jobs expected to take no longer are run by Submit() itself
-  // while fewer jobs run than there are workers and none waits. 0: never.
-  int64_t at_once_nanos = 0;
+  // Interactive jobs expected to take no longer are left to who submits them,
+  // as many at once as there are workers. 0: none.
+  int64_t run_here_nanos = 0;
 };
 
 // Thread-safe.
@@ -50,11 +52,13 @@ class WorkerPool {
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   // Accepts the job, which then runs exactly once unless it is removed or
-  // evicted, or refuses it at once. An accepted job may have run when this
-  // returns. When there are too many, a job that waits
+  // evicted, or refuses it at once, or leaves it to the caller. An accepted job
+  // may have run when this returns. When there are too many, a job that waits
   // may have to give way (JobQueue::Victim()); it is evicted before this
   // returns.
   Submitted Submit(Job* job);
+  // After kRunHere, once it was run.
+  void RanHere();
   // For what was admitted before, in another shape: waits its turn whatever
   // the limits. False when Drain() has begun.
   bool SubmitAdmitted(Job* job);
@@ -68,8 +72,8 @@ class WorkerPool {
   void SetLimit(int limit) { limit_.store(limit, std::memory_order_relaxed); }
   int limit() const { return limit_.load(std::memory_order_relaxed); }
 
-  // Accepts no more, returns when every accepted job has run. Idempotent. Not
-  // to be called from a job.
+  // Accepts no more, returns when every accepted job has run, those that were
+  // left to their callers among them. Idempotent. Not to be called from a job.
   void Drain();
 
   // How long what waits now should take.
@@ -83,7 +87,7 @@ class WorkerPool {
   int running() const { return running_.load(std::memory_order_relaxed); }
 
  private:
-  bool RunsAtOnce(const Job& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool RunsHere(const Job& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasRoom(const Job& job, Submitted& why) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Enqueue(Job* job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -100,12 +104,12 @@ class WorkerPool {
   Mutex mutex_;
   ConditionVariable wake_;
   ConditionVariable express_wake_;
-  ConditionVariable none_at_once_;
+  ConditionVariable none_here_;
   JobQueue queue_ ABSL_GUARDED_BY(mutex_);
   int idle_ ABSL_GUARDED_BY(mutex_) = 0;
   int busy_ ABSL_GUARDED_BY(mutex_) = 0;       // running, any thread
   int busy_long_ ABSL_GUARDED_BY(mutex_) = 0;  // of them, not interactive
-  int at_once_ ABSL_GUARDED_BY(mutex_) = 0;    // of them, in Submit()
+  int here_ ABSL_GUARDED_BY(mutex_) = 0;       // of them, at their callers'
   bool express_idle_ ABSL_GUARDED_BY(mutex_) = false;
   // [workers + 1] When what a thread runs should be done.
   std::vector<int64_t> busy_until_ ABSL_GUARDED_BY(mutex_);

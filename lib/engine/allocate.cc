@@ -142,6 +142,7 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
       merged.difficulty_variance = record->spec.difficulty_variance;
       merged.prior = record->spec.prior;
       task.task = &merged;
+      task.withdrawn = record->withdrawn;
       task.wanted -=
           static_cast<int32_t>(record->answers.size() + record->leases.size());
       for (const RecordedAnswer& answer : record->answers) {
@@ -246,10 +247,11 @@ absl::StatusOr<std::optional<Plan>> Engine::Impl::ClaimPlan(
     ClaimAttempt& attempt, Request<Plan>* request) {
   ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
   if (replay) return Plan();
-  const int64_t now = NowMicros();
+  const Moment now = Now();
   ALLOT_RETURN_IF_ERROR(Expire(entry, now));
   PendingClaims pending;
-  const auto claims = Claim(entry, call, planned.draft, now, pending);
+  const auto claims =
+      Claim(entry, call, planned.draft, now.unix_micros, pending);
   const auto lost = static_cast<size_t>(
       std::count(claims.begin(), claims.end(), std::nullopt));
   attempt.claims_lost = static_cast<int32_t>(lost);
@@ -264,7 +266,7 @@ absl::StatusOr<std::optional<Plan>> Engine::Impl::ClaimPlan(
     const int64_t replan = clock_.MonotonicNanos();
     ALLOT_RETURN_IF_ERROR(FillLost(entry, call,
                                    TasksThatLost(claims, planned.draft.rows),
-                                   now, pending, plan));
+                                   now.unix_micros, pending, plan));
     Recount(planned.batch.tasks, plan);
     planned_nanos = clock_.MonotonicNanos() - replan;
   }

@@ -143,6 +143,7 @@ enum class UnfilledReason {
   kBudget,
   kNotWorthItsPrice,
   kTimeLimit,
+  kWithdrawn,
 };
 
 struct UnfilledTask {

@@ -36,7 +36,7 @@ struct CheckpointAccess {
 
 namespace {
 
-constexpr uint64_t kMagic = 0x35'30'74'6f'6c'6c'61;  // "allot05"
+constexpr uint64_t kMagic = 0x37'30'74'6f'6c'6c'61;  // "allot07"
 
 uint32_t Checksum(absl::string_view bytes) {
   return static_cast<uint32_t>(
@@ -110,9 +110,10 @@ bool Walk(A& a, TaskRecord& record) {
          Items(a, record.leases,
                [](A& b, OpenLease& lease) {
                  return b(lease.id) && b(lease.labeler) &&
+                        b(lease.granted_unix_micros) &&
                         b(lease.expires_unix_micros);
                }) &&
-         Plain(a, record.not_again);
+         Plain(a, record.not_again) && a(record.withdrawn);
 }
 
 using Start = std::shared_ptr<const std::vector<SkillBelief>>;
@@ -317,10 +318,9 @@ bool CheckpointAccess::Walk(Archive& a, PoolState& state) {
   if (!a(magic) || magic != kMagic) return false;
   Pool pool;
   if constexpr (!Archive::kReading) pool = *state.pool_;
-  if (!(a(state.sequence_) && a(state.latest_unix_micros_) &&
-        a(state.num_answers_) && a(state.leases_granted_) &&
-        a(state.next_estimate_) && allot::Walk(a, pool) &&
-        WalkStart(a, state.newcomer_prior_))) {
+  if (!(a(state.sequence_) && a(state.num_answers_) &&
+        a(state.leases_granted_) && a(state.next_estimate_) &&
+        allot::Walk(a, pool) && WalkStart(a, state.newcomer_prior_))) {
     return false;
   }
   if constexpr (Archive::kReading) {

@@ -44,9 +44,11 @@ absl::Status Engine::Impl::Recover() {
   }
   ALLOT_RETURN_IF_ERROR(status);
   for (const auto& [id, entry] : pools_) {
-    // In a shared store the log's own time is trusted, not one replica's clock;
-    // alone there is nobody else to end leases on time.
-    entry->state.RestartLeases(store_.shared() ? 0 : NowMicros(), HereMicros());
+    // Alone there is nobody else to end leases on time: the clock is believed.
+    // Of a shared store's leases others know when they end.
+    entry->state.RestartLeases(
+        store_.shared() ? std::nullopt : std::optional<int64_t>(NowMicros()),
+        HereMicros());
     entry->complete_micros = looked;
     entry->Publish();
     ALLOT_RETURN_IF_ERROR(Refit(*entry).status());
@@ -143,7 +145,7 @@ absl::StatusOr<PoolChange> Engine::Impl::UpsertPool(
     ALLOT_RETURN_IF_ERROR(CheckSkillsKept(*entry->state.pool(), pool));
     const PoolChange change{std::make_shared<const Pool>(pool), false};
     ALLOT_RETURN_IF_ERROR(
-        Commit(*entry, {PoolUpserted{pool}}, NowMicros(), change, request));
+        Commit(*entry, {PoolUpserted{pool}}, Now(), change, request));
     return change;
   });
 }
@@ -158,7 +160,7 @@ absl::StatusOr<PoolChange> Engine::Impl::CreatePool(
   {
     const MutexLock lock(entry->writer);
     ALLOT_RETURN_IF_ERROR(
-        Commit(*entry, {PoolUpserted{pool}}, NowMicros(), change, request));
+        Commit(*entry, {PoolUpserted{pool}}, Now(), change, request));
   }
   const std::unique_lock<std::shared_mutex> lock(pools_mutex_);
   pools_[pool.id] = std::move(entry);
@@ -203,7 +205,7 @@ absl::StatusOr<LabelerChange> Engine::Impl::UpsertLabelers(
       upserted.labelers = std::move(labelers);
     }
     ALLOT_RETURN_IF_ERROR(
-        Commit(entry, {std::move(upserted)}, NowMicros(), change, request));
+        Commit(entry, {std::move(upserted)}, Now(), change, request));
     change.roster_version = entry.View()->roster->version();
     return change;
   });
@@ -237,7 +239,7 @@ absl::StatusOr<LabelerDeletion> Engine::Impl::DeleteLabelers(
     if (!ended.ids.empty()) bodies.push_back(std::move(ended));
     if (!deleted.ids.empty()) bodies.push_back(std::move(deleted));
     ALLOT_RETURN_IF_ERROR(
-        Commit(entry, std::move(bodies), NowMicros(), result, request));
+        Commit(entry, std::move(bodies), Now(), result, request));
     result.roster_version = entry.View()->roster->version();
     return result;
   });

@@ -88,6 +88,10 @@ class Engine::Impl {
   const EngineOptions& options() const { return options_; }
   int64_t NowMicros() const { return absl::ToUnixMicros(clock_.Now()); }
   int64_t HereMicros() const { return clock_.MonotonicNanos() / 1000; }
+  // What a change is dated by. Read once: a change may wait long for the store.
+  Moment Now() const {
+    return {.here_micros = HereMicros(), .unix_micros = NowMicros()};
+  }
 
   // Folds what other replicas appended to any pool.
   absl::Status CatchUpAll();
@@ -158,7 +162,7 @@ class Engine::Impl {
                                                 ClaimAttempt& attempt,
                                                 Request<Plan>* request);
   // Ends leases that are over. Requires entry.writer.
-  absl::Status Expire(PoolEntry& entry, int64_t now);
+  absl::Status Expire(PoolEntry& entry, const Moment& now);
 
   // Whether the call was answered before; its replay is then set. Requires
   // entry.writer.
@@ -174,18 +178,17 @@ class Engine::Impl {
   // remembered. `labelers` is as in PoolState::Apply(). Requires entry.writer.
   template <typename Result>
   absl::Status Commit(PoolEntry& entry, std::vector<EventBody> bodies,
-                      int64_t now, const Result& result,
+                      const Moment& now, const Result& result,
                       Request<Result>* request,
                       std::span<const int32_t> labelers = {}) {
     if (request == nullptr) {
       if (bodies.empty()) return entry.CheckUpToDate(store_);
-      return entry.Commit(store_, std::move(bodies), now, HereMicros(),
-                          labelers);
+      return entry.Commit(store_, std::move(bodies), now, labelers);
     }
     bodies.push_back(RequestAnswered{request->id, request->fingerprint,
                                      request->encode(result)});
     ALLOT_RETURN_IF_ERROR(
-        entry.Commit(store_, std::move(bodies), now, HereMicros(), labelers));
+        entry.Commit(store_, std::move(bodies), now, labelers));
     request->sequence = entry.state.sequence();
     return absl::OkStatus();
   }

@@ -38,7 +38,7 @@ int32_t Evidence::GroupOf(const RecordedAnswer& answer) {
 
 absl::Status Evidence::ScoreBySkill(const Task& task,
                                     std::span<const RecordedAnswer> answers,
-                                    TaskPosterior* posterior) {
+                                    bool explain, TaskPosterior* posterior) {
   scored_.clear();
   for (const RecordedAnswer& answer : answers) {
     const RosterBlock& block = view_.roster->block_of(answer.labeler);
@@ -49,6 +49,7 @@ absl::Status Evidence::ScoreBySkill(const Task& task,
     scored.logit_mean = logit.mean;
     scored.logit_variance = logit.variance;
     scored.group = GroupOf(answer);
+    if (!explain) continue;
     accuracy_.push_back(ExpectedAccuracy(task.num_classes, logit.mean,
                                          logit.variance, task.difficulty));
   }
@@ -57,7 +58,7 @@ absl::Status Evidence::ScoreBySkill(const Task& task,
        .prior = task.prior,
        .difficulty_mean = task.difficulty,
        .difficulty_variance = DifficultyVariance(task, view_.pool->learning)},
-      scored_, posterior));
+      scored_, posterior, explain));
   Temper(task.prior, scorer_.effective_answers(), posterior);
   return absl::OkStatus();
 }
@@ -118,7 +119,7 @@ absl::StatusOr<TaskPosterior> Evidence::Score(
   if (model_ != nullptr) {
     ScoreByModel(task, answers, explain, &posterior);
   } else {
-    ALLOT_RETURN_IF_ERROR(ScoreBySkill(task, answers, &posterior));
+    ALLOT_RETURN_IF_ERROR(ScoreBySkill(task, answers, explain, &posterior));
   }
   raw_ = posterior.probability;
   if (!answers.empty()) calibration().Apply(&posterior);

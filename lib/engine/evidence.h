@@ -46,7 +46,7 @@ class Evidence {
  private:
   absl::Status ScoreBySkill(const Task& task,
                             std::span<const RecordedAnswer> answers,
-                            TaskPosterior* posterior);
+                            bool explain, TaskPosterior* posterior);
   void ScoreByModel(const Task& task, std::span<const RecordedAnswer> answers,
                     bool explain, TaskPosterior* posterior);
   double ShiftOf(const Task& task, const RecordedAnswer& answer,

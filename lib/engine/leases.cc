@@ -52,16 +52,15 @@ absl::StatusOr<int64_t> Engine::Impl::ExpireLeases(PoolEntry& entry) {
   return Change(entry, [&]() -> absl::StatusOr<int64_t> {
     std::vector<EventBody> bodies;
     const int64_t ended = CollectExpired(entry, bodies);
-    ALLOT_RETURN_IF_ERROR(
-        entry.Commit(store_, std::move(bodies), NowMicros(), HereMicros()));
+    ALLOT_RETURN_IF_ERROR(entry.Commit(store_, std::move(bodies), Now()));
     return ended;
   });
 }
 
-absl::Status Engine::Impl::Expire(PoolEntry& entry, int64_t now) {
+absl::Status Engine::Impl::Expire(PoolEntry& entry, const Moment& now) {
   std::vector<EventBody> expired;
   CollectExpired(entry, expired);
-  return entry.Commit(store_, std::move(expired), now, HereMicros());
+  return entry.Commit(store_, std::move(expired), now);
 }
 
 std::vector<std::optional<Lease>> Engine::Impl::Claim(
@@ -95,10 +94,11 @@ std::vector<std::optional<Lease>> Engine::Impl::Claim(
     const RosterBlock& block = roster.block_of(row);
     const int lane = Roster::lane(row);
     const int32_t load = state.loads().Get(row) + of_labeler;
-    const bool won = roster.live(row) && load < block.capacity[lane] &&
-                     held < static_cast<size_t>(task.redundancy) &&
-                     std::ranges::find(of_task, row) == of_task.end() &&
-                     (record == nullptr || !record->Involves(row));
+    const bool won =
+        roster.live(row) && load < block.capacity[lane] &&
+        held < static_cast<size_t>(task.redundancy) &&
+        std::ranges::find(of_task, row) == of_task.end() &&
+        (record == nullptr || (!record->withdrawn && !record->Involves(row)));
     if (!won) continue;
     if (record == nullptr && of_task.empty()) {
       pending.tasks.tasks.push_back(task);
@@ -126,10 +126,10 @@ absl::StatusOr<std::vector<LeaseResult>> Engine::Impl::RenewLeases(
     std::vector<LeaseResult> results;
     ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
     if (replay) return results;
-    const int64_t now = NowMicros();
+    const Moment now = Now();
     ALLOT_RETURN_IF_ERROR(Expire(entry, now));
     LeasesRenewed renewed;
-    renewed.expires_unix_micros = now + lease_micros;
+    renewed.expires_unix_micros = now.unix_micros + lease_micros;
     for (const std::string& id : ids) {
       const bool open = entry.state.FindLease(id) != nullptr;
       results.push_back({open, open ? renewed.expires_unix_micros : 0});
@@ -162,7 +162,7 @@ absl::StatusOr<std::vector<LeaseResult>> Engine::Impl::ReleaseLeases(
     std::vector<EventBody> bodies;
     if (!ended.ids.empty()) bodies.push_back(std::move(ended));
     ALLOT_RETURN_IF_ERROR(
-        Commit(entry, std::move(bodies), NowMicros(), results, request));
+        Commit(entry, std::move(bodies), Now(), results, request));
     return results;
   });
 }

@@ -73,8 +73,8 @@ class Planner {
 void Planner::CountSlots() {
   wanted_.reserve(input_.tasks.size());
   for (const BatchTask& task : input_.tasks) {
-    wanted_.push_back(std::max(task.wanted, 0));
-    slots_ += wanted_.back();
+    wanted_.push_back(task.withdrawn ? 0 : std::max(task.wanted, 0));
+    slots_ += std::max(task.wanted, 0);
   }
 }
 
@@ -332,9 +332,21 @@ void Planner::ExplainEmptySlots(const Solution& solution, Draft& draft) const {
   }
   const bool fill = input_.call.policy.weights.must_fill;
   for (size_t t = 0; t < input_.tasks.size(); ++t) {
-    const int32_t missing = wanted_[t] - static_cast<int32_t>(taken[t].size());
+    const int32_t missing =
+        input_.tasks[t].wanted - static_cast<int32_t>(taken[t].size());
     if (missing <= 0) continue;
+    if (input_.tasks[t].withdrawn) {
+      draft.plan.unfilled.push_back(
+          {static_cast<int32_t>(t), missing, UnfilledReason::kWithdrawn});
+      continue;
+    }
     std::sort(taken[t].begin(), taken[t].end());
+    // Who else there would have been takes a look at the whole roster.
+    if (time_ran_out_ && TimeIsUp()) {
+      draft.plan.unfilled.push_back(
+          {static_cast<int32_t>(t), missing, UnfilledReason::kTimeLimit});
+      continue;
+    }
     const BatchScan::Leftover left =
         scan_.LeftOver(static_cast<int>(t), taken[t]);
     UnfilledReason reason = UnfilledReason::kCapacity;

@@ -30,6 +30,13 @@ struct PoolView {
   std::shared_ptr<const std::vector<SkillBelief>> newcomer;
 };
 
+// One instant on two clocks, looked at in this order, so that no lease is open
+// for longer than its holder was told.
+struct Moment {
+  int64_t here_micros = 0;  // this process's steady one, which leases end by
+  int64_t unix_micros = 0;  // of the day, which events are dated by
+};
+
 struct PoolEntry {
   std::string id;
   // Held by a change from its decision to its fold, the append to the store in
@@ -73,26 +80,26 @@ struct PoolEntry {
 
   // Appends the events, then folds them. Requires writer. After an error
   // nothing has changed here, and kAborted says that the state is behind the
-  // log: what was decided on it must be decided again. `here_micros` and
-  // `labelers` are as in PoolState::Apply().
+  // log: what was decided on it must be decided again. `labelers` is as in
+  // PoolState::Apply().
   absl::Status Commit(Store& store, std::vector<EventBody> bodies,
-                      int64_t now_micros, int64_t here_micros,
+                      const Moment& now,
                       std::span<const int32_t> labelers = {}) {
     if (bodies.empty()) return absl::OkStatus();
     std::vector<Event> events;
     events.reserve(bodies.size());
     for (EventBody& body : bodies) {
-      events.push_back({id, now_micros, std::move(body)});
+      events.push_back({id, now.unix_micros, std::move(body)});
     }
     const absl::StatusOr<int64_t> last =
         store.Append(id, state.sequence(), events);
     if (!last.ok()) return last.status();
-    complete_micros = here_micros;
+    complete_micros = now.here_micros;
     {
       const std::unique_lock<std::shared_mutex> lock(state_mutex);
       int64_t sequence = *last - static_cast<int64_t>(events.size());
       for (Event& event : events) {
-        state.Apply(++sequence, std::move(event), here_micros, labelers);
+        state.Apply(++sequence, std::move(event), now.here_micros, labelers);
       }
       Publish();
     }

@@ -39,20 +39,24 @@ SkillBelief GetSkill(const RosterBlock& block, int lane, size_t skill) {
 void PoolState::Apply(int64_t sequence, Event event, int64_t here_micros,
                       std::span<const int32_t> labelers) {
   sequence_ = sequence;
-  latest_unix_micros_ = std::max(latest_unix_micros_, event.unix_micros);
   here_micros_ = here_micros;
   labelers_ = labelers;
   std::visit([&](auto& body) { Fold(event, body); }, event.body);
 }
 
-void PoolState::RestartLeases(int64_t unix_micros, int64_t here_micros) {
-  const int64_t now = std::max(unix_micros, latest_unix_micros_);
+void PoolState::RestartLeases(std::optional<int64_t> unix_micros,
+                              int64_t here_micros) {
   expiries_.Clear();
   for (const auto& [id, task] : leases_) {
     for (OpenLease& lease : task->leases) {
       if (lease.id != id) continue;
-      lease.ends_here_micros =
-          here_micros + std::max<int64_t>(0, lease.expires_unix_micros - now);
+      const int64_t length = std::max<int64_t>(
+          0, lease.expires_unix_micros - lease.granted_unix_micros);
+      const int64_t gone =
+          unix_micros ? std::clamp<int64_t>(
+                            *unix_micros - lease.granted_unix_micros, 0, length)
+                      : 0;
+      lease.ends_here_micros = here_micros + length - gone;
       expiries_.Add(lease.ends_here_micros, *task);
     }
   }
@@ -300,6 +304,7 @@ void PoolState::Fold(const Event& event, LeasesGranted& body) {
     OpenLease& open = task->leases.emplace_back();
     open.id = std::move(lease.id);
     open.labeler = row;
+    open.granted_unix_micros = event.unix_micros;
     open.expires_unix_micros = lease.expires_unix_micros;
     SetEnd(*task, open,
            here_micros_ + lease.expires_unix_micros - event.unix_micros);
@@ -313,6 +318,7 @@ void PoolState::Fold(const Event& event, const LeasesRenewed& body) {
     TaskRecord& task = *leases_.find(id)->second;
     for (OpenLease& lease : task.leases) {
       if (lease.id != id) continue;
+      lease.granted_unix_micros = event.unix_micros;
       lease.expires_unix_micros = body.expires_unix_micros;
       SetEnd(task, lease,
              here_micros_ + body.expires_unix_micros - event.unix_micros);
@@ -328,6 +334,7 @@ void PoolState::Fold(const Event&, const LeasesEnded& body) {
       if (body.reason == ReleaseReason::kNotAgainToHer) {
         task.not_again.push_back(task.leases[i].labeler);
       }
+      task.withdrawn |= body.reason == ReleaseReason::kNever;
       CloseLease(task, i);
       break;
     }

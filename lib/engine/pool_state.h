@@ -40,9 +40,11 @@ class PoolState {
   // if the caller knows them; they are looked up otherwise.
   void Apply(int64_t sequence, Event event, int64_t here_micros,
              std::span<const int32_t> labelers = {});
-  // After a restart: leases last for what was left of them at `unix_micros`, or
-  // at the log's latest event if that is later.
-  void RestartLeases(int64_t unix_micros, int64_t here_micros);
+  // After a restart: each lease lasts for what was left of it at `unix_micros`,
+  // by the time of day of its own grant or renewal; from anew if nobody knows
+  // the time. So whatever a clock did, no lease lasts longer than it was
+  // granted for, and without a time none ends early.
+  void RestartLeases(std::optional<int64_t> unix_micros, int64_t here_micros);
 
   const std::shared_ptr<const Pool>& pool() const { return pool_; }
   // Of the last event folded.
@@ -115,7 +117,6 @@ class PoolState {
   }
 
   int64_t sequence_ = 0;
-  int64_t latest_unix_micros_ = 0;  // of the events folded
   // While one is folded.
   int64_t here_micros_ = 0;
   std::span<const int32_t> labelers_;

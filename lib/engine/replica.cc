@@ -92,7 +92,7 @@ absl::Status Engine::Impl::Reload(PoolEntry& entry) {
           absl::StrCat("the log of pool \"", entry.id, "\" is empty"));
     }
     entry.complete_micros = HereMicros();
-    fresh.RestartLeases(0, entry.complete_micros);
+    fresh.RestartLeases(std::nullopt, entry.complete_micros);
     const std::unique_lock<std::shared_mutex> lock(entry.state_mutex);
     entry.state = std::move(fresh);
     ++entry.reloads;

@@ -46,7 +46,7 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
   AnswerReceipt receipt;
   ALLOT_ASSIGN_OR_RETURN(const bool replay, IsReplay(entry, request));
   if (replay) return receipt;
-  const int64_t now = NowMicros();
+  const Moment now = Now();
   const Pool& pool = *entry.state.pool();
   const std::shared_ptr<const PoolView> view = entry.View();
 
@@ -117,7 +117,7 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
       recorded.answers.push_back(std::move(answer));
     }
     int64_t& answered = recorded.answers.back().answered_unix_micros;
-    if (answered == 0) answered = now;
+    if (answered == 0) answered = now.unix_micros;
   }
 
   new_roster = new_roster || !recorded.answers.empty();

@@ -64,7 +64,10 @@ int32_t BatchScan::RowOf(int32_t column) const {
 }
 
 LabelerBlock BatchScan::View(int64_t b) const {
-  const RosterBlock& block = roster_->block(b);
+  return View(roster_->block(b), b);
+}
+
+LabelerBlock BatchScan::View(const RosterBlock& block, int64_t b) const {
   return {.mean = block.skill_mean.data(),
           .variance = block.skill_variance.data(),
           .price_per_answer = block.price_per_answer.data(),
@@ -106,7 +109,8 @@ class BatchScan::Pass {
   Pass(const BatchScan& scan, ScanSink& sink, int64_t begin, int64_t end)
       : scan_(scan), sink_(sink), begin_(begin), end_(end) {
     for (int64_t b = begin; b < end; ++b) {
-      bounds_.Include(scan.roster_->block(b).skim.bounds);
+      blocks_[b - begin] = &scan.roster_->block(b);
+      bounds_.Include(blocks_[b - begin]->skim.bounds);
     }
   }
 
@@ -117,10 +121,10 @@ class BatchScan::Pass {
     } else {
       for (size_t t = 0; t < tasks.size(); ++t) {
         const LoadingSkim& loading = scan_.scorers_[tasks[t]].skim();
-        for (int64_t b = begin_; b < end_; ++b) {
-          loading.Sums(scan_.roster_->block(b).skim,
-                       sums_[t] + (b - begin_) * kLanes64,
-                       largest_[t] + (b - begin_) * kSkimGroups);
+        for (int64_t i = 0; i < end_ - begin_; ++i) {
+          FetchAfter(i);
+          loading.Sums(blocks_[i]->skim, sums_[t] + i * kLanes64,
+                       largest_[t] + i * kSkimGroups);
         }
       }
     }
@@ -130,19 +134,31 @@ class BatchScan::Pass {
   }
 
  private:
+  // Blocks lie here and there in memory: the next one is on its way while this
+  // one is worked on.
+  void FetchAfter(int64_t i) const {
+    if (i + 1 == end_ - begin_) return;
+    const std::vector<int16_t>& mean = blocks_[i + 1]->skim.mean;
+    constexpr size_t kTwoLines = 128 / sizeof(int16_t);
+    for (size_t at = 0; at < mean.size(); at += kTwoLines) {
+      __builtin_prefetch(mean.data() + at);
+    }
+  }
+
   void SumsTogether(std::span<const int> tasks) {
     const LoadingSkim* loadings[kSkimTasks];
     for (size_t t = 0; t < kSkimTasks; ++t) {
       loadings[t] = &scan_.scorers_[tasks[t]].skim();
     }
-    for (int64_t b = begin_; b < end_; ++b) {
+    for (int64_t i = 0; i < end_ - begin_; ++i) {
+      FetchAfter(i);
       int32_t* sums[kSkimTasks];
       int32_t* largest[kSkimTasks];
       for (int t = 0; t < kSkimTasks; ++t) {
-        sums[t] = sums_[t] + (b - begin_) * kLanes64;
-        largest[t] = largest_[t] + (b - begin_) * kSkimGroups;
+        sums[t] = sums_[t] + i * kLanes64;
+        largest[t] = largest_[t] + i * kSkimGroups;
       }
-      LoadingSkim::Sums(loadings, scan_.roster_->block(b).skim, sums, largest);
+      LoadingSkim::Sums(loadings, blocks_[i]->skim, sums, largest);
     }
   }
 
@@ -185,38 +201,45 @@ class BatchScan::Pass {
   void Sweep(const int32_t* sums, const int32_t* largest, int32_t from,
              const Done& done) {
     const auto groups = static_cast<int>((end_ - begin_) * kSkimGroups);
-    for (int i = 0; i < groups; ++i) {
-      if (largest[i] < from || largest[i] < bar_.least_sum) continue;
-      const int32_t* group = sums + i * kSkimGroup;
-      uint32_t left =
-          Reaching(group, std::max(from, bar_.least_sum)) & ~done(group);
-      const int64_t b = begin_ + i / kSkimGroups;
-      for (; left != 0; left &= left - 1) {
-        const int l = std::countr_zero(left);
-        Look(b, i % kSkimGroups * kSkimGroup + l, group[l]);
+    // Sixteen groups at a time; few of them hold anybody who matters.
+    for (int first = 0; first < groups; first += kSkimGroup) {
+      uint32_t some = Reaching(largest + first, std::max(from, bar_.least_sum));
+      if (groups - first < kSkimGroup) some &= (1u << (groups - first)) - 1;
+      for (; some != 0; some &= some - 1) {
+        const int i = first + std::countr_zero(some);
+        const int32_t* group = sums + i * kSkimGroup;
+        uint32_t left =
+            Reaching(group, std::max(from, bar_.least_sum)) & ~done(group);
+        for (; left != 0; left &= left - 1) {
+          const int l = std::countr_zero(left);
+          Look(i / kSkimGroups, i % kSkimGroups * kSkimGroup + l, group[l]);
+        }
       }
     }
     Flush();
   }
 
-  void Look(int64_t b, int lane, int32_t sum) {
-    const RosterBlock& block = scan_.roster_->block(b);
-    const LabelerBlock view = scan_.View(b);
+  void Look(int64_t at, int lane, int32_t sum) {
+    const RosterBlock& block = *blocks_[at];
+    const int64_t b = begin_ + at;
+    const LabelerBlock view = scan_.View(block, b);
     const TaskScorer& scorer = scan_.scorers_[task_];
     if (!scorer.MayExceed(bar_, view, lane, sum)) return;
     if (!scan_.Eligible(scan_.tasks_[task_], block, b, lane)) return;
     rows_[pending_] = static_cast<int32_t>(b * kLanes64 + lane);
-    scorer.LogitsOf(view, lane, packed_, pending_);
+    lanes_[pending_] = {view, lane};
     if (++pending_ == kChunk) Flush();
   }
 
   void Flush() {
     if (pending_ == 0) return;
+    const TaskScorer& scorer = scan_.scorers_[task_];
+    scorer.LogitsOf(std::span(lanes_, static_cast<size_t>(pending_)), packed_);
     for (int i = pending_; i < kChunk; ++i) {
       packed_.logit[i] = packed_.variance[i] = 0;
       packed_.charge[i] = HUGE_VALF;
     }
-    scan_.scorers_[task_].Scores(packed_, pending_, scores_);
+    scorer.Scores(packed_, pending_, scores_);
     for (int i = 0; i < pending_; ++i) {
       if (scores_.utility[i] == -HUGE_VALF) continue;
       sink_.Add(task_, scan_.ColumnOf(rows_[i]), scores_.utility[i]);
@@ -234,12 +257,14 @@ class BatchScan::Pass {
   ScanSink& sink_;
   const int64_t begin_, end_;
   SkimBounds bounds_;
+  const RosterBlock* blocks_[kMostBlocks];
 
   int task_ = 0;
   double threshold_ = 0;
   TaskScorer::SkimBar bar_;
   int pending_ = 0;
   int32_t rows_[kChunk];
+  LabelerLane lanes_[kChunk];
   BlockLogits packed_;
   BlockScores scores_;
   int32_t order_[kGroupsLookedAt];
@@ -255,10 +280,17 @@ void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
     if (sink.threshold(j) == std::numeric_limits<double>::infinity()) continue;
     (tasks_[j].model == nullptr ? tasks : modelled).push_back(j);
   }
-  if (!modelled.empty()) ScanByModel(modelled, sink);
+  if (!modelled.empty() && !ScanByModel(modelled, request.deadline, sink)) {
+    sink.GiveUp();
+    return;
+  }
   if (tasks.empty()) return;
   const std::span<const int> all = tasks;
   for (int64_t b = 0; b < roster_->num_blocks(); b += step) {
+    if (b > 0 && request.deadline.Passed()) {
+      sink.GiveUp();
+      return;
+    }
     Pass pass(*this, sink, b, std::min(roster_->num_blocks(), b + step));
     for (size_t t = 0; t < all.size(); t += kSkimTasks) {
       pass.Run(all.subspan(t, std::min<size_t>(kSkimTasks, all.size() - t)));

@@ -30,6 +30,7 @@ namespace allot {
 struct BatchTask {
   const Task* task = nullptr;
   int32_t wanted = 0;           // slots still open
+  bool withdrawn = false;       // nobody may get it
   std::vector<int32_t> barred;  // rows that may not get it, ascending
   uint64_t qualification_filter = 0;
   double difficulty_variance = 0;
@@ -67,8 +68,11 @@ class BatchScan {
  private:
   class Pass;
   LabelerBlock View(int64_t block) const;
-  // The scan of tasks with a model (scan_model.cc).
-  void ScanByModel(std::span<const int> tasks, ScanSink& sink) const;
+  LabelerBlock View(const RosterBlock& block, int64_t block_index) const;
+  // The scan of tasks with a model (scan_model.cc); false if the deadline
+  // passed meanwhile.
+  bool ScanByModel(std::span<const int> tasks, const Deadline& deadline,
+                   ScanSink& sink) const;
   // Writes to `lanes` those that may be worth more than `bar`.
   int SurvivorsByModel(int task, int64_t block, const BlockLogits& logits,
                        float bar, uint8_t* lanes) const;

@@ -64,11 +64,15 @@ void BatchScan::ScoreLanes(int task, int64_t b, const BlockLogits& logits,
   }
 }
 
-void BatchScan::ScanByModel(std::span<const int> tasks, ScanSink& sink) const {
+bool BatchScan::ScanByModel(std::span<const int> tasks,
+                            const Deadline& deadline, ScanSink& sink) const {
   BlockLogits logits;
   BlockScores scores;
   uint8_t survivors[kLanes64];
+  // A block of labelers against 32 tasks takes some ten microseconds.
+  constexpr int64_t kBlocksALook = 16;
   for (int64_t b = 0; b < roster_->num_blocks(); ++b) {
+    if (b > 0 && b % kBlocksALook == 0 && deadline.Passed()) return false;
     const RosterBlock& block = roster_->block(b);
     if (block.live == 0) continue;
     const LabelerBlock view = View(b);
@@ -93,6 +97,7 @@ void BatchScan::ScanByModel(std::span<const int> tasks, ScanSink& sink) const {
       }
     }
   }
+  return true;
 }
 
 }  // namespace allot

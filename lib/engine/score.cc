@@ -137,9 +137,11 @@ absl::StatusOr<ScoreSheet> Engine::Impl::Score(const PoolEntry& entry,
     ALLOT_ASSIGN_OR_RETURN(const TaskPosterior posterior,
                            evidence.Score(task, answers, call.explain));
     const SpaceModel* model = evidence.model();
-    ALLOT_ASSIGN_OR_RETURN(const Decision decision,
-                           Decide(evidence.raw(), evidence.calibration(),
-                                  RuleFor(*view, model, call, task, answers)));
+    StopRule rule = RuleFor(*view, model, call, task, answers);
+    if (record != nullptr && record->withdrawn) rule.answers_left = 0;
+    ALLOT_ASSIGN_OR_RETURN(
+        const Decision decision,
+        Decide(evidence.raw(), evidence.calibration(), rule));
     TaskConfidence& result =
         sheet.tasks.emplace_back(Summarise(task, answers, posterior, decision));
     if (model != nullptr) {

@@ -28,6 +28,7 @@ struct RecordedAnswer {
 struct OpenLease {
   std::string id;
   int32_t labeler = 0;  // roster row
+  int64_t granted_unix_micros = 0;  // or renewed
   int64_t expires_unix_micros = 0;
   // On the steady clock of this process; follows from when the lease was folded
   // here and is in no checkpoint.
@@ -40,6 +41,7 @@ struct TaskRecord {
   std::vector<RecordedAnswer> answers;
   std::vector<OpenLease> leases;
   std::vector<int32_t> not_again;  // rows of labelers who skipped it
+  bool withdrawn = false;          // nobody gets it any more
 
   // Whether the labeler answered it, holds it, or skipped it for good.
   bool Involves(int32_t labeler) const {

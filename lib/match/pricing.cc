@@ -280,7 +280,13 @@ absl::StatusOr<DensePricer::Scanned> DensePricer::Scan() {
           candidates_.offset[t],
           candidates_.offset[t + 1] - candidates_.offset[t]);
     }
-    if (unsettled) scan_({sink.begin_, end, price_}, sink);
+    if (unsettled) {
+      scan_({sink.begin_, end, price_, options_.match.deadline}, sink);
+    }
+    if (sink.gave_up_) {
+      out_of_time = true;
+      return;
+    }
     for (int t = sink.begin_; t < end; ++t) {
       const ScanSink::Best& best = sink.tasks_[t - sink.begin_];
       bounds[i] += BestKnown(t, &best).sum;

@@ -41,6 +41,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "lib/match/assignment.h"
+#include "lib/match/deadline.h"
 #include "lib/match/matcher.h"
 #include "lib/match/problem.h"
 
@@ -88,6 +89,9 @@ struct ScanRequest {
   int task_end = 0;
   // A task whose threshold is infinite needs no look.
   const LabelerPrices& price;
+  // A scan that takes long should look at it now and then, and when it has
+  // passed say so to the sink and return.
+  const Deadline& deadline;
 };
 
 // Collects, for each task of one block, the pairs that matter.
@@ -103,6 +107,8 @@ class ScanSink {
   // A pair matters only if utility - price[labeler] > threshold(task). Rises
   // while pairs are added; reading it once per block of labelers will do.
   double threshold(int task) const { return tasks_[task - begin_].threshold; }
+  // The scan was given up half-way.
+  void GiveUp() { gave_up_ = true; }
   // Pairs that can still be added before each takes the place of another, and
   // the threshold rises: the best ones had better be offered first.
   int64_t room(int task) const {
@@ -132,6 +138,7 @@ class ScanSink {
   const DenseMatchProblem* problem_ = nullptr;
   std::vector<Best> tasks_;
   int64_t bad_task_ = -1, bad_labeler_ = -1;
+  bool gave_up_ = false;
 };
 
 using ScanFunction =

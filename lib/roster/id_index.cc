@@ -40,8 +40,8 @@ std::optional<int32_t> IdIndex::Find(absl::string_view id) const {
     const Slot& slot = node->slots[SlotOf(node->present, bit)];
     if (slot.below == nullptr) {
       if (slot.hash != hash) return std::nullopt;
-      for (const Entry& entry : *slot.entries) {
-        if (entry.id == id) return entry.row;
+      for (const Entry* e = slot.entries.get(); e; e = e->next.get()) {
+        if (e->id == id) return e->row;
       }
       return std::nullopt;
     }
@@ -59,8 +59,7 @@ IdIndex::NodePtr IdIndex::InsertAt(const Node* node, int shift, uint64_t hash,
   if ((copy->present & bit) == 0) {
     Slot slot;
     slot.hash = hash;
-    slot.entries = std::make_shared<const std::vector<Entry>>(
-        std::vector<Entry>{std::move(entry)});
+    slot.entries = std::make_shared<const Entry>(std::move(entry));
     copy->present |= bit;
     copy->slots.insert(copy->slots.begin() + at, std::move(slot));
     return copy;
@@ -70,10 +69,8 @@ IdIndex::NodePtr IdIndex::InsertAt(const Node* node, int shift, uint64_t hash,
     slot.below =
         InsertAt(slot.below.get(), shift + kBits, hash, std::move(entry));
   } else if (slot.hash == hash) {
-    std::vector<Entry> entries = *slot.entries;
-    entries.push_back(std::move(entry));
-    slot.entries =
-        std::make_shared<const std::vector<Entry>>(std::move(entries));
+    entry.next = std::move(slot.entries);
+    slot.entries = std::make_shared<const Entry>(std::move(entry));
   } else {
     // Two hashes share this digit: push the old one a level down first.
     auto child = std::make_shared<Node>();
@@ -86,7 +83,8 @@ IdIndex::NodePtr IdIndex::InsertAt(const Node* node, int shift, uint64_t hash,
 }
 
 void IdIndex::Insert(absl::string_view id, int32_t row) {
-  root_ = InsertAt(root_.get(), 0, Hash(id), Entry{std::string(id), row});
+  root_ =
+      InsertAt(root_.get(), 0, Hash(id), Entry{std::string(id), row, nullptr});
 }
 
 }  // namespace allot

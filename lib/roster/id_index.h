@@ -28,15 +28,17 @@ class IdIndex {
  private:
   struct Node;
   using NodePtr = std::shared_ptr<const Node>;
+  // The entries of one 64-bit hash: one, but for miracles.
   struct Entry {
     std::string id;
     int32_t row;
+    std::shared_ptr<const Entry> next;
   };
-  // A subtree, or (below == null) the entries of one 64-bit hash.
+  // A subtree, or (below == null) entries.
   struct Slot {
     NodePtr below;
     uint64_t hash = 0;
-    std::shared_ptr<const std::vector<Entry>> entries;
+    std::shared_ptr<const Entry> entries;
   };
   struct Node {
     uint32_t present = 0;     // bit c: there is a slot for digit c

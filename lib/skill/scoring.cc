@@ -201,18 +201,38 @@ float TaskScorer::Charge(const LabelerBlock& block, int lane) const {
          charges_.balance * block.load[lane];
 }
 
-void TaskScorer::LogitsOf(const LabelerBlock& block, int lane,
-                          BlockLogits& packed, int at) const {
-  float m = 0.0f - difficulty_;
-  float v = 0.0f + difficulty_variance_;
-  for (const SkillWeight& term : loading_) {
-    const int64_t from = int64_t{term.skill} * kLanes + lane;
-    m = m + block.mean[from] * term.weight;
-    v = v + block.variance[from] * (term.weight * term.weight);
+void TaskScorer::LogitsOf(std::span<const LabelerLane> lanes,
+                          BlockLogits& packed) const {
+  // Each sum waits for its last addition: several side by side do not.
+  constexpr size_t kAbreast = 4;
+  for (size_t first = 0; first < lanes.size(); first += kAbreast) {
+    const size_t count = std::min(kAbreast, lanes.size() - first);
+    const float* mean[kAbreast];
+    const float* variance[kAbreast];
+    float m[kAbreast], v[kAbreast];
+    for (size_t i = 0; i < kAbreast; ++i) {
+      // The last one once more where there are fewer.
+      const LabelerLane& one = lanes[first + std::min(i, count - 1)];
+      mean[i] = one.block.mean + one.lane;
+      variance[i] = one.block.variance + one.lane;
+      m[i] = 0.0f - difficulty_;
+      v[i] = 0.0f + difficulty_variance_;
+    }
+    for (const SkillWeight& term : loading_) {
+      const int64_t from = int64_t{term.skill} * kLanes;
+      const float square = term.weight * term.weight;
+      for (size_t i = 0; i < kAbreast; ++i) {
+        m[i] = m[i] + mean[i][from] * term.weight;
+        v[i] = v[i] + variance[i][from] * square;
+      }
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const size_t at = first + i;
+      packed.logit[at] = m[i] / std::sqrt(1.0f + 0.39269908169872414f * v[i]);
+      packed.variance[at] = v[i];
+      packed.charge[at] = Charge(lanes[at].block, lanes[at].lane);
+    }
   }
-  packed.logit[at] = m / std::sqrt(1.0f + 0.39269908169872414f * v);
-  packed.variance[at] = v;
-  packed.charge[at] = Charge(block, lane);
 }
 
 int TaskScorer::Survivors(const BlockLogits& logits, float bar,
@@ -231,7 +251,8 @@ void TaskScorer::Scores(const BlockLogits& logits, int count,
 
 PairScore TaskScorer::ScorePair(const LabelerBlock& block, int lane) const {
   BlockLogits one = {};
-  LogitsOf(block, lane, one, 0);
+  const LabelerLane here{block, lane};
+  LogitsOf({&here, 1}, one);
   PairScore pair;
   pair.seconds = charges_.base_seconds * block.time_factor[lane];
   pair.price = block.price_per_answer[lane] +

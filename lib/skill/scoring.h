@@ -56,6 +56,12 @@ struct LabelerBlock {
   int lanes = kLanes;             // 1..64
 };
 
+// One of them.
+struct LabelerLane {
+  LabelerBlock block;
+  int lane;
+};
+
 struct TaskTerms {
   // Nonzero weights, each skill at most once. Normalised by the caller to
   // sum |a| = 1.
@@ -141,9 +147,8 @@ class TaskScorer {
   // `lane` of a `block` that is within the bar's bounds.
   bool MayExceed(const SkimBar& bar, const LabelerBlock& block, int lane,
                  int32_t sum) const;
-  // Step one for one lane, into place `at` of `packed`.
-  void LogitsOf(const LabelerBlock& block, int lane, BlockLogits& packed,
-                int at) const;
+  // Step one for these lanes, at most 64, into the first places of `packed`.
+  void LogitsOf(std::span<const LabelerLane> lanes, BlockLogits& packed) const;
 
  private:
   // Bits at rung r of a ladder of logits are at most bits_ceiling_[r].

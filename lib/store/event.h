@@ -64,6 +64,7 @@ enum class ReleaseReason {
   kReleased,       // given back; she may get the task again
   kNotAgainToHer,  // she skipped it; others may get it
   kExpired,
+  kNever,  // nobody gets the task from now on
 };
 
 struct LeasesEnded {

@@ -262,7 +262,7 @@ bool Walk(A& a, LeasesEnded& body) {
   auto& [ids, reason] = body;
   auto number = static_cast<int32_t>(reason);
   if (!Walk(a, ids) || !Walk(a, number)) return false;
-  if (number < 0 || number > static_cast<int32_t>(ReleaseReason::kExpired)) {
+  if (number < 0 || number > static_cast<int32_t>(ReleaseReason::kNever)) {
     return false;
   }
   reason = static_cast<ReleaseReason>(number);

@@ -16,7 +16,7 @@ namespace allot {
 namespace {
 
 constexpr absl::string_view kReasons[] = {"released", "not_again_to_her",
-                                          "expired"};
+                                          "expired", "never"};
 
 std::optional<ReleaseReason> ParseReason(absl::string_view name) {
   for (size_t i = 0; i < std::size(kReasons); ++i) {

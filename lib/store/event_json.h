@@ -30,7 +30,7 @@ absl::StatusOr<std::vector<std::string>> ParseStrings(absl::string_view text);
 absl::StatusOr<std::string> ToJson(const LeasesRenewed& renewed);
 absl::StatusOr<LeasesRenewed> ParseLeasesRenewed(absl::string_view text);
 
-// {"ids":[..],"reason":"released" | "not_again_to_her" | "expired"}
+// {"ids":[..],"reason":"released" | "not_again_to_her" | "expired" | "never"}
 absl::StatusOr<std::string> ToJson(const LeasesEnded& ended);
 absl::StatusOr<LeasesEnded> ParseLeasesEnded(absl::string_view text);
 

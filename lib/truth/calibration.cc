@@ -250,6 +250,20 @@ std::optional<double> CalibrationMap::RawTarget(double target) const {
   double high = Sigmoid(kLastLogit);
   if (Apply(high) < target) return std::nullopt;
   if (Apply(low) >= target) return low;
+  // Where the line between two knots reaches it, but for rounding: what is left
+  // to halve is tiny.
+  const double goal = Logit(target);
+  const auto above = std::lower_bound(knots_.begin(), knots_.end(), goal);
+  if (above != knots_.begin() && above != knots_.end()) {
+    constexpr double kRounding = 4e-12;
+    const double share = (goal - above[-1]) / (above[0] - above[-1]);
+    const auto knot = static_cast<double>(above - knots_.begin());
+    const double near = Sigmoid(kFirstLogit + kLogitStep * (knot - 1 + share));
+    if (Apply(near - kRounding) < target) low = near - kRounding;
+    if (near + kRounding < high && Apply(near + kRounding) >= target) {
+      high = near + kRounding;
+    }
+  }
   while (high - low > 1e-12) {
     const double middle = (low + high) / 2;
     (Apply(middle) >= target ? high : low) = middle;

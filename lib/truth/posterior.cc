@@ -323,14 +323,15 @@ void PosteriorScorer::LeaveOneOut(const ScoredTask& task,
 
 absl::Status PosteriorScorer::Score(const ScoredTask& task,
                                     std::span<const ScoredAnswer> answers,
-                                    TaskPosterior* result) {
+                                    TaskPosterior* result, bool explain) {
   ALLOT_RETURN_IF_ERROR(Validate(task, answers));
   nodes_ = task.difficulty_variance > 0 && !answers.empty() ? kNumNodes : 1;
   groups_.Find(answers, task.group_correlation, power_);
   AddEvidence(task, answers);
   Weigh(task);
   Normalise(task, result);
-  LeaveOneOut(task, answers, result);
+  result->contribution_bits.clear();
+  if (explain) LeaveOneOut(task, answers, result);
   // No answers: nothing was learned of the difficulty either.
   if (answers.empty()) result->difficulty_variance = task.difficulty_variance;
   return absl::OkStatus();

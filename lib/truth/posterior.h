@@ -98,9 +98,10 @@ struct TaskPosterior {
 // Not thread-safe: it owns the scratch. One for each thread.
 class PosteriorScorer {
  public:
+  // Without `explain` contribution_bits stays empty.
   absl::Status Score(const ScoredTask& task,
                      std::span<const ScoredAnswer> answers,
-                     TaskPosterior* result);
+                     TaskPosterior* result, bool explain = true);
 
   // How many the answers of the last Score() count as: the sum of their shares
   // in their groups.

@@ -235,5 +235,38 @@ TEST_F(AllocateTest, OneTaskAgainstAHundredThousandLabelersIsOrdinary) {
   EXPECT_LT(plan.candidates, 1000);
 }
 
+// Stands still, and counts who looks at it.
+class CountingClock final : public Clock {
+ public:
+  absl::Time Now() const override { return absl::FromUnixSeconds(1); }
+  int64_t MonotonicNanos() const override {
+    ++readings;
+    return 1;
+  }
+  mutable int64_t readings = 0;
+};
+
+TEST(AllocateDeadline, TheScanOfALargeRosterLooksAtTheClockOnItsWay) {
+  const auto readings = [](int labelers) {
+    const CountingClock clock;
+    const auto store = *OpenStore("memory:");
+    const auto engine = *Engine::Open(store.get(), &clock, {});
+    EXPECT_TRUE(engine->UpsertPool(SimplePool()).ok());
+    std::vector<LabelerUpdate> updates;
+    for (int i = 0; i < labelers; ++i) {
+      updates.push_back(MakeLabeler(absl::StrCat("labeler", i)));
+    }
+    EXPECT_TRUE(engine->UpsertLabelers("p", updates).ok());
+    AllocateCall call;
+    call.pool = "p";
+    call.tasks.push_back(DefaultTask(**engine->FindPool("p"), "task"));
+    call.deadline_nanos = 1'000'000;
+    const int64_t before = clock.readings;
+    EXPECT_TRUE(engine->Allocate(call).ok());
+    return clock.readings - before;
+  };
+  EXPECT_GE(readings(10'000), readings(1'000) + 2);
+}
+
 }  // namespace
 }  // namespace allot

@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <memory>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/rng.h"
@@ -17,11 +20,18 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+OpenLease EndingAt(std::string id, int64_t ends) {
+  OpenLease lease;
+  lease.id = std::move(id);
+  lease.ends_here_micros = ends;
+  return lease;
+}
+
 TEST(ExpiryTable, NamesWhatIsOverByEndAndThenByTask) {
   TaskRecord first, second;
   second.ordinal = 1;
-  first.leases = {{"a", 0, 0, 20}, {"b", 1, 0, 10}};
-  second.leases = {{"c", 2, 0, 10}};
+  first.leases = {EndingAt("a", 20), EndingAt("b", 10)};
+  second.leases = {EndingAt("c", 10)};
   ExpiryTable table;
   table.Add(10, second);
   table.Add(20, first);
@@ -44,7 +54,7 @@ TEST(ExpiryTable, FollowsLeasesThatComeGoAndAreRenewed) {
     const auto end = static_cast<int64_t>(rng.NextU64() % 12);
     const uint64_t what = rng.NextU64() % 3;
     if (what == 0 || task.leases.empty()) {
-      task.leases.push_back({absl::StrCat(step), 0, 0, end});
+      task.leases.push_back(EndingAt(absl::StrCat(step), end));
       table.Add(end, task);
     } else {
       const size_t at = rng.NextU64() % task.leases.size();

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/engine/engine_fixture.h"
+#include "tests/testing/faulty_store.h"
 
 namespace allot {
 namespace {
@@ -95,6 +96,28 @@ TEST_F(LeaseTest, ALeaseEndsWithItsLastMicrosecond) {
   EXPECT_EQ(*engine_->ExpireLeases(), 1);
 }
 
+TEST_F(LeaseTest, ASlowStoreMakesNoLeaseLongerThanItsHolderWasTold) {
+  auto slow = std::make_unique<FaultyStore>(std::move(store_));
+  slow->BeforeAppend([this] { clock_.Advance(absl::Seconds(1)); });
+  store_ = std::move(slow);
+  Restart();
+  Add({MakeLabeler("a", 2)});
+  Allocate(Leased({MakeTask("t")}));
+  clock_.Advance(absl::Minutes(2));
+  // Two appends: that the first lease is over, and the second one.
+  const Plan plan = Allocate(Leased({MakeTask("u")}));
+  ASSERT_THAT(plan.pairs, SizeIs(1));
+  const std::vector<std::string> ids = {plan.pairs[0].lease->id};
+  const auto left = [&] {
+    return absl::FromUnixMicros(plan.pairs[0].lease->expires_unix_micros) -
+           clock_.Now();
+  };
+  clock_.Advance(left() - absl::Microseconds(1));
+  EXPECT_EQ(*engine_->ExpireLeases(), 0);
+  clock_.Advance(absl::Microseconds(1));
+  EXPECT_FALSE((*engine_->RenewLeases("p", ids, kMinute))[0].open);
+}
+
 TEST_F(LeaseTest, WithoutALengthALeaseFitsTheLabelersHandlingTimes) {
   Add({MakeLabeler("a", 2)});
   const auto seconds = [&](const std::string& task) {
@@ -161,6 +184,38 @@ TEST_F(LeaseTest, AReleasedTaskMayComeBackASkippedOneDoesNot) {
   EXPECT_FALSE(
       (*engine_->ReleaseLeases("p", ids, ReleaseReason::kReleased))[0].open);
   EXPECT_THAT(Allocate(Leased({MakeTask("t")})).pairs, IsEmpty());
+}
+
+TEST_F(LeaseTest, AWithdrawnTaskGoesToNobodyAndEscalates) {
+  Add({MakeLabeler("a"), MakeLabeler("b"), MakeLabeler("c")});
+  const Plan plan = Allocate(Leased({MakeTask("t", 2)}));
+  ASSERT_THAT(plan.pairs, SizeIs(2));
+  const std::vector<std::string> ids = {plan.pairs[0].lease->id};
+  EXPECT_TRUE(
+      (*engine_->ReleaseLeases("p", ids, ReleaseReason::kNever))[0].open);
+  for (const char* when : {"at once", "after a restart"}) {
+    const Plan again = Allocate(Leased({MakeTask("t", 2), MakeTask(when)}));
+    ASSERT_THAT(again.pairs, SizeIs(1)) << when;
+    EXPECT_EQ(again.pairs[0].task, 1) << when;
+    EXPECT_EQ(again.slots, 2) << when;
+    ASSERT_THAT(again.unfilled, SizeIs(1)) << when;
+    EXPECT_EQ(again.unfilled[0].task, 0) << when;
+    EXPECT_EQ(again.unfilled[0].missing, 1) << "the other lease stays";
+    EXPECT_EQ(again.unfilled[0].reason, UnfilledReason::kWithdrawn) << when;
+    Restart();
+  }
+  // Whoever holds it may still answer; nobody is asked for more.
+  EXPECT_THAT(
+      Report({{.task = "t", .labeler = plan.pairs[1].labeler, .label = 0}})
+          .outcomes,
+      ElementsAre(AnswerOutcome::kRecorded));
+  ScoreCall score;
+  score.pool = "p";
+  score.items.push_back({.task = MakeTask("t")});
+  const auto scored = engine_->Score(score);
+  ASSERT_TRUE(scored.ok()) << scored.status();
+  EXPECT_EQ(scored->tasks[0].verdict, Verdict::kEscalate);
+  EXPECT_EQ(scored->tasks[0].reason, EscalationReason::kNoAnswersLeft);
 }
 
 TEST_F(LeaseTest, LeasesOutliveARestart) {

@@ -223,6 +223,22 @@ class Floor:
         self.row('writers beside readers', 'readers lose beyond that share', slow, None, None,
                  '<= 0.05', slow <= 0.05)
 
+    def deadline(self):
+        """A large plan whose time runs out."""
+        done = subprocess.run([os.path.join(BIN, 'allot-load-deadline')], stdout=subprocess.PIPE,
+                              text=True, check=True)
+        figures = json.loads(done.stdout)
+        self.note(f'  {figures}')
+        case = 'deadline 1024 x 100k'
+        self.row(case, 'ms a plan takes that is left alone', figures['alone_ms'], None, None, '',
+                 None)
+        for name, metric in (('answered', 'ms to the answer, p50'),
+                             ('stopped', 'ms until work stops, p50')):
+            value = figures[f'{name}_ms_p50']
+            self.row(case, metric, value, None, None, '<= 1', value <= 1)
+            self.row(case, metric.replace('p50', 'p99'), figures[f'{name}_ms_p99'], None, None,
+                     '<= 1', figures[f'{name}_ms_p99'] <= 1)
+
     def measuring(self):
         """CPU a call with metrics and logs against none: see no_metrics.cc."""
         call = CALLS['Score']
@@ -340,6 +356,7 @@ def main():
         'batch': floor.batch,
         'large': floor.large,
         'writers': floor.writers,
+        'deadline': floor.deadline,
         'measuring': floor.measuring,
         'start': floor.start,
         'overload': floor.overload,

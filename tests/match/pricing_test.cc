@@ -217,6 +217,32 @@ TEST(MatchDense, APassedDeadlineStillAnswersAndAdmitsWhatItDoesNotKnow) {
   EXPECT_EQ(priced->assignment.gap, 1);
 }
 
+TEST(MatchDense, AScanThatGivesUpHalfWayLeavesAPlanOfWhatItFound) {
+  const Dense d = Popular(20, 80, 4, false);
+  const auto capacity = [&d](int labeler) { return d.capacity[labeler]; };
+  int scans = 0;
+  const auto half = [&](const ScanRequest& request, ScanSink& sink) {
+    ++scans;
+    for (int t = request.task_begin; t < request.task_end; ++t) {
+      for (int l = 0; l < 40; ++l) {
+        if (d.w(t, l) > sink.threshold(t)) sink.Add(t, l, d.w(t, l));
+      }
+    }
+    sink.GiveUp();
+  };
+  const auto priced = MatchDense({.redundancy = d.redundancy,
+                                  .num_labelers = 80,
+                                  .capacity = capacity,
+                                  .unfilled_penalty = d.penalty},
+                                 half, {});
+  ASSERT_TRUE(priced.ok());
+  EXPECT_EQ(scans, 1);
+  EXPECT_TRUE(priced->assignment.deadline_reached);
+  EXPECT_FALSE(priced->assignment.exact);
+  EXPECT_EQ(priced->assignment.gap, 1);
+  EXPECT_GT(priced->assignment.objective, 0);
+}
+
 TEST(MatchDense, AToleranceEndsItEarlyWithinTheTolerance) {
   const Dense d = Popular(200, 300, 5, false);
   PricingOptions options;

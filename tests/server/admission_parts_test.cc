@@ -29,6 +29,17 @@ TEST(ServiceTimes, KnowsCallsOfAKindApart) {
   EXPECT_EQ(times->Of(small).least_nanos, 40);
 }
 
+TEST(ServiceTimes, ACallThatWasKeptFromItsCoreCountsForLittle) {
+  auto times = std::make_unique<ServiceTimes>();
+  const uint64_t kind = ServiceTimes::KindOf(1, 1, 100);
+  times->Record(kind, 20'000, 20'000);
+  times->Record(kind, 50'000'000, 20'000);
+  EXPECT_LT(times->Of(kind).usual_nanos, 30'000);
+  // Where all have become longer it follows.
+  for (int i = 0; i < 60; ++i) times->Record(kind, 50'000'000, 20'000);
+  EXPECT_GT(times->Of(kind).usual_nanos, 45'000'000);
+}
+
 TEST(ServiceTimes, TheLeastFallsAtOnceAndRisesSlowly) {
   auto times = std::make_unique<ServiceTimes>();
   times->Record(1, 1000, 1000);

@@ -42,7 +42,8 @@ class Admit : public ::testing::Test {
     if (within_nanos) {
       call.arrival.deadline_nanos = clock_.MonotonicNanos() + *within_nanos;
     }
-    call.status = admission_.Admit(&call.job, call.arrival, call.ticket);
+    call.status =
+        admission_.Admit(&call.job, call.arrival, call.ticket).status();
     return call;
   }
   // Teaches that such calls take so long.

@@ -3,6 +3,7 @@
 // restart.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -241,6 +242,12 @@ TEST(Loop, LeasesAreRenewedReleasedAndSkipped) {
       << "given back: she may get it again";
   EXPECT_FALSE(again.count(plan.assignments(2).task_id())) << "skipped";
   EXPECT_FALSE(again.count(plan.assignments(0).task_id())) << "still hers";
+  release(0, v1::ReleaseLeasesRequest::REASON_NEVER);
+  const v1::AllocateResponse last = Allocate(running, request);
+  EXPECT_TRUE(std::ranges::any_of(last.unfilled(), [&](const auto& unfilled) {
+    return unfilled.task_id() == plan.assignments(0).task_id() &&
+           unfilled.reason() == v1::UnfilledTask::REASON_WITHDRAWN;
+  })) << last.DebugString();
 }
 
 TEST(Loop, ARetriedAllocationClaimsNothingTwice) {

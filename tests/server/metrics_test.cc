@@ -234,28 +234,31 @@ void Learn(Seen& seen) {
   running.AddPool();
   running.AddLabelers(10, 100);
   Rng rng(1);
-  v1::ReportAnswersRequest report;
-  report.set_pool_id("animals");
-  for (int t = 0; t < 100; ++t) {
-    const auto truth = static_cast<int>(rng.Below(2));
-    v1::Task& task = *report.add_tasks();
-    task.set_task_id(absl::StrCat("t", t));
-    if (t % 2 == 0) task.set_gold_label(truth);
-    for (int l = 0; l < 10; ++l) {
-      v1::Answer& answer = *report.add_answers();
-      answer.set_task_id(task.task_id());
-      answer.set_labeler_id(absl::StrCat("l", l));
-      answer.set_label(rng.Bernoulli(l < 3 ? 0.9 : 0.5) ? truth : 1 - truth);
+  int tasks = 0;
+  const auto report_100_tasks = [&] {
+    v1::ReportAnswersRequest report;
+    report.set_pool_id("animals");
+    for (const int end = tasks + 100; tasks < end; ++tasks) {
+      const auto truth = static_cast<int>(rng.Below(2));
+      v1::Task& task = *report.add_tasks();
+      task.set_task_id(absl::StrCat("t", tasks));
+      if (tasks % 2 == 0) task.set_gold_label(truth);
+      for (int l = 0; l < 10; ++l) {
+        v1::Answer& answer = *report.add_answers();
+        answer.set_task_id(task.task_id());
+        answer.set_labeler_id(absl::StrCat("l", l));
+        answer.set_label(rng.Bernoulli(l < 3 ? 0.9 : 0.5) ? truth : 1 - truth);
+      }
     }
-  }
-  {
     grpc::ClientContext context;
     v1::ReportAnswersResponse response;
     const auto status =
         running.labelers().ReportAnswers(&context, report, &response);
     ASSERT_TRUE(status.ok()) << status.error_message();
-  }
-  seen.Provoke(running, {"allot_refit_pending"}, [] {});
+  };
+  report_100_tasks();
+  // Again, as a fit may be over before one looks.
+  seen.Provoke(running, {"allot_refit_pending"}, report_100_tasks);
   seen.Provoke(
       running,
       {"allot_refit_version", "allot_refit_answers", "allot_refit_seconds",

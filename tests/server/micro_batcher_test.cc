@@ -54,7 +54,6 @@ class MicroBatcherTest : public EngineTest {
         });
   }
   ~MicroBatcherTest() override {
-    // Requires that nobody waits.
     batcher_.reset();
     workers_.Drain();
   }
@@ -137,6 +136,23 @@ TEST_F(MicroBatcherTest, NobodyIsPlannedBeforeTheWindowEnds) {
   EXPECT_THAT(planned(), ElementsAre()) << "by its clock no time has passed";
   EndWindows();
   EXPECT_TRUE(StatusOf(first).ok());
+}
+
+TEST_F(MicroBatcherTest, EndsWhenWorkersAreDoneWithIt) {
+  Waiting& call = Call("t");
+  std::promise<void> hold;
+  call.member.done = [&call, &hold](absl::StatusOr<Plan> plan) {
+    call.answered.set_value(std::move(plan));
+    hold.get_future().wait();
+  };
+  ASSERT_TRUE(Add(call));
+  EndWindows();
+  ASSERT_TRUE(call.answer.get().ok());
+  auto ended = std::async(std::launch::async, [&] { batcher_.reset(); });
+  EXPECT_EQ(ended.wait_for(std::chrono::milliseconds(50)),
+            std::future_status::timeout);
+  hold.set_value();
+  ended.wait();
 }
 
 TEST_F(MicroBatcherTest, CallsOfDifferentKeysAreNotJoined) {

@@ -288,59 +288,71 @@ TEST(WorkerPool, WhoWaitsAtAScreenDoesNotWaitForALongBatch) {
   pool.Drain();
 }
 
-// Whether a job of that length and urgency runs on the thread that submits it.
-bool RunsHere(WorkerPool& pool, int64_t expected_nanos,
-              Priority priority = Priority::kInteractive) {
-  std::promise<std::thread::id> where;
-  Work job([&where] { where.set_value(std::this_thread::get_id()); }, priority);
+// What becomes of a job of that length and urgency.
+Submitted Outcome(WorkerPool& pool, int64_t expected_nanos,
+                  Priority priority = Priority::kInteractive) {
+  Work job([] {}, priority);
   job.expected_nanos = expected_nanos;
-  EXPECT_EQ(pool.Submit(&job), Submitted::kAccepted);
-  const bool here = where.get_future().get() == std::this_thread::get_id();
-  while (pool.running() > 0) std::this_thread::yield();
-  return here;
+  const Submitted outcome = pool.Submit(&job);
+  if (outcome == Submitted::kRunHere) pool.RanHere();
+  while (pool.running() > 0 || pool.waiting() > 0) std::this_thread::yield();
+  return outcome;
 }
 
-constexpr WorkerPoolOptions kAtOnce{
-    .workers = 1, .queue = 10, .at_once_nanos = 1000};
+constexpr WorkerPoolOptions kShortOnesHere{
+    .workers = 1, .queue = 10, .run_here_nanos = 1000};
 
-TEST(WorkerPool, WhatIsShortIsDoneWhereItIsSubmitted) {
-  WorkerPool pool(&kClock, kAtOnce);
-  EXPECT_TRUE(RunsHere(pool, 1000));
-  EXPECT_FALSE(RunsHere(pool, 1001));
-  EXPECT_FALSE(RunsHere(pool, 0)) << "nobody knows how long it takes";
-  EXPECT_FALSE(RunsHere(pool, 1000, Priority::kBatch));
+TEST(WorkerPool, WhatIsShortIsLeftToWhoeverSubmitsIt) {
+  WorkerPool pool(&kClock, kShortOnesHere);
+  EXPECT_EQ(Outcome(pool, 1000), Submitted::kRunHere);
+  EXPECT_EQ(Outcome(pool, 1001), Submitted::kAccepted);
+  EXPECT_EQ(Outcome(pool, 0), Submitted::kAccepted)
+      << "nobody knows how long it takes";
+  EXPECT_EQ(Outcome(pool, 1000, Priority::kBatch), Submitted::kAccepted);
   WorkerPool usual(&kClock, {.workers = 1, .queue = 10});
-  EXPECT_FALSE(RunsHere(usual, 1));
+  EXPECT_EQ(Outcome(usual, 1), Submitted::kAccepted);
 }
 
-TEST(WorkerPool, WhatIsShortWaitsItsTurnWhereNoWorkerIsFree) {
-  WorkerPool pool(&kClock, kAtOnce);
+TEST(WorkerPool, WhatIsShortNeedsNoFreeWorker) {
+  WorkerPool pool(&kClock, kShortOnesHere);
   BusyWorker busy(pool);
-  bool ran = false;
-  Work job([&ran] { ran = true; });
+  Work waits([] {});
+  ASSERT_EQ(pool.Submit(&waits), Submitted::kAccepted);
+  Work job([] {});
   job.expected_nanos = 1000;
-  EXPECT_EQ(pool.Submit(&job), Submitted::kAccepted);
-  EXPECT_FALSE(ran);
+  job.finish_by_nanos = kClock.MonotonicNanos() + 60'000'000'000;
+  EXPECT_EQ(pool.Submit(&job), Submitted::kRunHere);
+  EXPECT_EQ(pool.running(), 2);
+  pool.RanHere();
+  EXPECT_EQ(pool.running(), 1);
   busy.gate.Open();
   pool.Drain();
-  EXPECT_TRUE(ran);
 }
 
-TEST(WorkerPool, DrainsWhatIsDoneWhereItWasSubmittedToo) {
-  WorkerPool pool(&kClock, kAtOnce);
-  std::promise<void> started;
+TEST(WorkerPool, NoMoreAreLeftToTheirCallersAtOnceThanThereAreWorkers) {
+  WorkerPool pool(&kClock, kShortOnesHere);
+  Work first([] {}), second([] {});
+  first.expected_nanos = second.expected_nanos = 1000;
+  EXPECT_EQ(pool.Submit(&first), Submitted::kRunHere);
+  EXPECT_EQ(pool.Submit(&second), Submitted::kAccepted);
+  pool.RanHere();
+  pool.Drain();
+}
+
+TEST(WorkerPool, DrainsWhatWasLeftToItsCallerToo) {
+  WorkerPool pool(&kClock, kShortOnesHere);
+  Work job([] {});
+  job.expected_nanos = 1000;
+  ASSERT_EQ(pool.Submit(&job), Submitted::kRunHere);
   std::atomic<bool> over{false};
-  Work job([&] {
-    started.set_value();
+  std::thread caller([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     over = true;
+    pool.RanHere();
   });
-  job.expected_nanos = 1000;
-  std::thread submitter([&] { pool.Submit(&job); });
-  started.get_future().wait();
   pool.Drain();
   EXPECT_TRUE(over);
-  submitter.join();
+  caller.join();
 }
 
 }  // namespace

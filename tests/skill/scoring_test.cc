@@ -217,15 +217,20 @@ TEST_P(Scoring, TheSkimLeavesNobodyOutWhoExceedsTheBar) {
   EXPECT_GT(skipped, 0);
 }
 
-TEST_P(Scoring, OneLaneAloneHasTheLogitsOfTheBlock) {
+TEST_P(Scoring, LanesPickedOutHaveTheLogitsOfTheBlock) {
   const TaskScorer scorer(task_.terms, AllWeights());
-  BlockLogits logits, one;
+  BlockLogits logits, picked;
   scorer.Logits(block_.view, logits);
-  for (int i = 0; i < kLanes; ++i) {
-    scorer.LogitsOf(block_.view, i, one, kLanes - 1 - i);
-    EXPECT_TRUE(SameBits(one.logit[kLanes - 1 - i], logits.logit[i]));
-    EXPECT_TRUE(SameBits(one.variance[kLanes - 1 - i], logits.variance[i]));
-    EXPECT_TRUE(SameBits(one.charge[kLanes - 1 - i], logits.charge[i]));
+  std::vector<LabelerLane> lanes;
+  for (int i = kLanes - 1; i >= 0; --i) lanes.push_back({block_.view, i});
+  for (const size_t count : {1, 3, 4, 6, kLanes}) {
+    scorer.LogitsOf(std::span(lanes).first(count), picked);
+    for (size_t i = 0; i < count; ++i) {
+      const int lane = lanes[i].lane;
+      EXPECT_TRUE(SameBits(picked.logit[i], logits.logit[lane]));
+      EXPECT_TRUE(SameBits(picked.variance[i], logits.variance[lane]));
+      EXPECT_TRUE(SameBits(picked.charge[i], logits.charge[lane]));
+    }
   }
 }
 

@@ -89,7 +89,8 @@ TEST_F(OldSqliteStoreTest, ReadsOneOfTheSecondVersionBitForBit) {
   MakeFile(2);
   std::unique_ptr<Store> store = Open();
   const std::map<int64_t, std::string> loaded = LoadAll(*store);
-  const std::vector<Event> written = HardEvents();
+  std::vector<Event> written = HardEvents();
+  written.resize(21);  // later kinds come last
   ASSERT_EQ(loaded.size(), written.size());
   for (size_t i = 0; i < written.size(); ++i) {
     EXPECT_EQ(loaded.at(static_cast<int64_t>(i) + 1), Describe(written[i]));

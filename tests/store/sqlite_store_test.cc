@@ -47,7 +47,7 @@ TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
   std::unique_ptr<Store> store = Open();
   const absl::Status status = AppendAtEnd(*store, HardEvents()).status();
   ASSERT_TRUE(status.ok()) << status;
-  EXPECT_EQ(Query("SELECT count(*) FROM event"), 21);
+  EXPECT_EQ(Query("SELECT count(*) FROM event"), 22);
   EXPECT_EQ(Query("SELECT count(*) FROM request"), 2);
   EXPECT_EQ(Query("SELECT count(*) FROM pool"), 2);
   EXPECT_EQ(Query("SELECT count(*) FROM labeler_update"), 3);
@@ -56,7 +56,7 @@ TEST_F(SqliteStoreTest, ShowsEveryKindOfEventInATableOrView) {
   EXPECT_EQ(Query("SELECT count(*) FROM answer"), 5);
   EXPECT_EQ(Query("SELECT count(*) FROM lease"), 2);
   EXPECT_EQ(Query("SELECT count(*) FROM lease_renewal"), 2);
-  EXPECT_EQ(Query("SELECT count(*) FROM lease_end"), 3);
+  EXPECT_EQ(Query("SELECT count(*) FROM lease_end"), 4);
   EXPECT_EQ(Query("SELECT sum(json_valid(loading)) FROM task"), 1);
   EXPECT_EQ(Query("SELECT sum(json_valid(skills)) FROM labeler_update"), 1);
   EXPECT_EQ(Query("SELECT min(json_valid(config)) FROM pool"), 1);

@@ -229,6 +229,7 @@ std::vector<Event> HardEvents() {
                        std::string("nul\0\xff", 5)}},
       {pool, 15, RequestAnswered{"r", 0, ""}},
       {pool, 15, RequestAnswered{}},  // forgotten
+      {pool, 16, LeasesEnded{{"l3"}, ReleaseReason::kNever}},
   };
 }
 

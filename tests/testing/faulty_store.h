@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A store that fails on command, around one that works.
+// A store that fails or takes its time on command, around one that works.
 #ifndef ALLOT_TESTS_TESTING_FAULTY_STORE_H_
 #define ALLOT_TESTS_TESTING_FAULTY_STORE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -31,6 +32,8 @@ class FaultyStore final : public Store {
     failing_append_ = appends_ + n;
     error_ = std::move(error);
   }
+  // Happens before every Append() that does not fail; set before it is used.
+  void BeforeAppend(std::function<void()> delay) { delay_ = std::move(delay); }
   // All calls that write, and Ping(), fail until Heal(): a full disk.
   void FailAll(absl::Status error) {
     MutexLock lock(mutex_);
@@ -57,6 +60,7 @@ class FaultyStore final : public Store {
       ++appends_;
       if (broken_ || appends_ == failing_append_) return error_;
     }
+    if (delay_) delay_();
     return inner_->Append(pool, after, events);
   }
 
@@ -97,6 +101,7 @@ class FaultyStore final : public Store {
 
  private:
   const std::unique_ptr<Store> inner_;
+  std::function<void()> delay_;
   mutable Mutex mutex_;
   int64_t appends_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t failing_append_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -43,17 +43,6 @@ bool IsFree(int port) {
   return free;
 }
 
-// Below the ports that the kernel gives out, and with room for a cluster's bus
-// 10,000 above.
-int FreePort() {
-  static std::random_device device;
-  for (int tries = 0; tries < 1000; ++tries) {
-    const int port = 10'000 + static_cast<int>(device() % 12'000);
-    if (IsFree(port) && IsFree(port + 10'000)) return port;
-  }
-  Give("no free port");
-}
-
 bool Answers(int port, const char* command, const char* wanted) {
   redisContext* context =
       redisConnectWithTimeout("127.0.0.1", port, timeval{1, 0});
@@ -73,7 +62,7 @@ bool Answers(int port, const char* command, const char* wanted) {
 void Until(const std::string& what, const auto& done) {
   const auto start = std::chrono::steady_clock::now();
   while (!done()) {
-    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(30)) {
+    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(120)) {
       Give(what);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -81,6 +70,15 @@ void Until(const std::string& what, const auto& done) {
 }
 
 }  // namespace
+
+int FreePort() {
+  static std::random_device device;
+  for (int tries = 0; tries < 1000; ++tries) {
+    const int port = 10'000 + static_cast<int>(device() % 12'000);
+    if (IsFree(port) && IsFree(port + 10'000)) return port;
+  }
+  Give("no free port");
+}
 
 bool RedisServer::Installed() {
   return std::system("redis-server --version >/dev/null 2>&1") == 0;
@@ -163,11 +161,17 @@ void RedisServer::Wipe() {
   std::filesystem::remove_all(folder_ + "/appendonlydir");
 }
 
-RedisCluster::RedisCluster() {
+RedisCluster::RedisCluster(const std::string& folder) {
   std::string create = "redis-cli --cluster create";
   for (int i = 0; i < 3; ++i) {
-    nodes_.push_back(std::make_unique<RedisServer>(std::vector<std::string>{
-        "--cluster-enabled", "yes", "--cluster-require-full-coverage", "yes"}));
+    std::vector<std::string> flags = {"--cluster-enabled", "yes",
+                                      "--cluster-require-full-coverage", "yes"};
+    if (!folder.empty()) {
+      const std::string mine = absl::StrCat(folder, "/node.", i);
+      std::filesystem::create_directories(mine);
+      flags.insert(flags.end(), {"--dir", mine});
+    }
+    nodes_.push_back(std::make_unique<RedisServer>(std::move(flags)));
     absl::StrAppend(&create, " 127.0.0.1:", nodes_.back()->port());
   }
   create += " --cluster-yes >/dev/null 2>&1";

@@ -12,6 +12,11 @@
 
 namespace allot {
 
+// On 127.0.0.1, and 10,000 above it too, for the bus of a cluster. Below the
+// ports that the kernel gives to connections, so that it stays free while its
+// server is down.
+int FreePort();
+
 class RedisServer {
  public:
   // Whether there is a redis-server to start.
@@ -51,9 +56,12 @@ class RedisServer {
 // A cluster of three masters.
 class RedisCluster {
  public:
-  RedisCluster();
+  // Their files are in `folder`, if that is not empty: node.0, ...
+  explicit RedisCluster(const std::string& folder = "");
   // Of all nodes.
   std::string address() const;
+  size_t size() const { return nodes_.size(); }
+  RedisServer& node(size_t number) { return *nodes_[number]; }
 
  private:
   std::vector<std::unique_ptr<RedisServer>> nodes_;

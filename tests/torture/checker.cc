@@ -34,8 +34,9 @@ bool Acknowledged(const Item& item) {
 
 class Checker {
  public:
-  Checker(std::vector<const Call*> calls, const std::vector<Kept>& kept)
-      : calls_(std::move(calls)), kept_(kept) {}
+  Checker(std::vector<const Call*> calls, std::vector<std::vector<Kept>> kept,
+          bool shared)
+      : calls_(std::move(calls)), kept_(std::move(kept)), shared_(shared) {}
 
   Verdict Run() {
     Index();
@@ -51,7 +52,7 @@ class Checker {
     for (const Call* call : calls_) {
       if (call->kind == Kind::kReport) IndexReports(*call);
     }
-    CheckKept(/*at_the_end=*/false);
+    for (const auto& kept : kept_) CheckKept(kept, /*at_the_end=*/false);
     return std::move(verdict_);
   }
 
@@ -89,7 +90,7 @@ class Checker {
     for (auto& [pair, leases] : of_pair_) {
       for (Seen& lease : leases) lease.until = CertainlyUntil(pair, lease);
     }
-    CheckKept(/*at_the_end=*/true);
+    for (const auto& kept : kept_) CheckKept(kept, /*at_the_end=*/true);
   }
 
   const std::vector<Use>& Find(
@@ -302,9 +303,39 @@ class Checker {
         latest =
             std::max(latest, Answered(*use.call) ? use.item->expires : kNever);
       }
-      return renewal.call->invoked > latest;
+      return renewal.call->invoked > latest &&
+             renewal.call->invoked >
+                 latest +
+                     LongestRest(lease.grant->invoked, renewal.call->returned);
     }
     return false;
+  }
+
+  // The longest time in [from, until] between the log's last event and a
+  // moment that may have been a replica's start: whatever was answered before
+  // had its event after it was sent.
+  int64_t LongestRest(int64_t from, int64_t until) {
+    if (!shared_) return 0;
+    if (by_return_.empty()) {
+      for (const Call* call : calls_) {
+        if (Answered(*call)) by_return_.push_back(call);
+      }
+      std::sort(by_return_.begin(), by_return_.end(),
+                [](const Call* a, const Call* b) {
+                  return a->returned < b->returned;
+                });
+    }
+    auto next = std::partition_point(
+        by_return_.begin(), by_return_.end(),
+        [&](const Call* call) { return call->returned <= from; });
+    int64_t last = from, longest = 0;
+    for (; last < until; ++next) {
+      const bool end = next == by_return_.end() || (*next)->returned > until;
+      longest = std::max(longest, (end ? until : (*next)->returned) - last);
+      if (end) break;
+      last = std::max(last, (*next)->invoked);
+    }
+    return longest;
   }
 
   // Renewals and releases of leases that were over; answers in time without a
@@ -376,9 +407,9 @@ class Checker {
     }
   }
 
-  void CheckKept(bool at_the_end) {
+  void CheckKept(const std::vector<Kept>& answers, bool at_the_end) {
     absl::flat_hash_map<Key, int8_t> kept;
-    for (const Kept& answer : kept_) {
+    for (const Kept& answer : answers) {
       const Key pair(answer.pool, answer.task, answer.labeler);
       if (!kept.emplace(pair, answer.label).second) {
         Violation("answer_twice", absl::StrCat(Name(pair), " is kept twice"));
@@ -419,7 +450,9 @@ class Checker {
   }
 
   const std::vector<const Call*> calls_;
-  const std::vector<Kept>& kept_;
+  const std::vector<std::vector<Kept>> kept_;  // [replicas]
+  const bool shared_;
+  std::vector<const Call*> by_return_;  // answered calls; if shared
   Verdict verdict_;
   absl::flat_hash_map<Key, std::vector<Seen>> of_pair_;
   absl::flat_hash_map<Key, std::vector<Use>> reports_;  // by pair
@@ -428,16 +461,35 @@ class Checker {
 
 }  // namespace
 
+void Verdict::Add(const Verdict& more) {
+  for (const auto& [name, count] : more.violations) violations[name] += count;
+  for (const std::string& example : more.examples) {
+    if (examples.size() < 20) examples.push_back(example);
+  }
+}
+
 Verdict Check(const History& history) {
-  std::vector<const Call*> calls;
-  calls.reserve(history.calls.size());
-  for (const Call& call : history.calls) calls.push_back(&call);
-  return Checker(std::move(calls), history.kept).Run();
+  std::map<uint8_t, std::vector<const Call*>> calls;
+  for (const Call& call : history.calls) calls[call.pool].push_back(&call);
+  for (const std::vector<Kept>& of_replica : history.kept) {
+    for (const Kept& answer : of_replica) calls[answer.pool];
+  }
+  Verdict verdict;
+  for (auto& [pool, of_pool] : calls) {
+    std::vector<std::vector<Kept>> kept(history.kept.size());
+    for (size_t i = 0; i < kept.size(); ++i) {
+      for (const Kept& answer : history.kept[i]) {
+        if (answer.pool == pool) kept[i].push_back(answer);
+      }
+    }
+    verdict.Add(Checker(std::move(of_pool), kept, history.shared).Run());
+  }
+  return verdict;
 }
 
 Verdict CheckKept(const std::vector<const Call*>& calls,
                   const std::vector<Kept>& kept) {
-  return Checker(calls, kept).RunKept();
+  return Checker(calls, {kept}, false).RunKept();
 }
 
 }  // namespace allot::torture

@@ -18,7 +18,11 @@
 //   answer_twice      there more than once, or recorded by two requests
 //   answer_invented   there, but nobody sent it
 //   answer_changed    there with another label than was acknowledged
-//   stale_lease       a lease that had ended was renewed or released
+//   stale_lease       a lease that had ended was renewed or released; with a
+//                     shared store an expiry counts as its end only after the
+//                     longest time that the pool's log may have stood still
+//   lease_stranded    one is open long after the last was asked for (by whoever
+//                     waits for it; no history shows it)
 //   late_as_in_time   an answer counted as in time after its lease was released
 //   fencing           lease numbers: one given twice, or one that is smaller
 //                     than that of a lease granted before
@@ -44,9 +48,12 @@ struct Verdict {
     for (const auto& [name, count] : violations) sum += count;
     return sum;
   }
+  void Add(const Verdict& more);
 };
 
-// O(n log n) in the items of the history.
+// O(n log n) in the items of the history. One pool after the other, as nothing
+// is promised across pools: beside the history it takes memory for one pool's
+// part, some 200 bytes an item.
 Verdict Check(const History& history);
 
 // Only whether what was acknowledged before is among `kept`, each exactly once:

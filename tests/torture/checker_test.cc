@@ -54,7 +54,8 @@ struct Story {
                {{lease, 0, task, labeler, label, outcome}});
   }
   void Keep(int32_t task, int32_t labeler, int8_t label = 1) {
-    history.kept.push_back({0, task, labeler, label});
+    if (history.kept.empty()) history.kept.emplace_back();
+    history.kept[0].push_back({0, task, labeler, label});
   }
 
   void ExpectSound() const {
@@ -162,11 +163,11 @@ TEST(Judge, CountsARenewedLeaseToItsNewEnd) {
 
 TEST(Judge, SeesAnAnswerThatWasLost) {
   Story story = Sound();
-  story.history.kept.pop_back();
+  story.history.kept[0].pop_back();
   EXPECT_EQ(Check(story.history).violations.at("answer_lost"), 1);
   std::vector<const Call*> calls;
   for (const Call& call : story.history.calls) calls.push_back(&call);
-  EXPECT_EQ(CheckKept(calls, story.history.kept).total(), 1);
+  EXPECT_EQ(CheckKept(calls, story.history.kept[0]).total(), 1);
 }
 
 TEST(Judge, SeesAnAnswerThatIsThereTwice) {
@@ -189,7 +190,7 @@ TEST(Judge, SeesAnAnswerThatNobodyGave) {
 
 TEST(Judge, SeesAnAnswerThatChanged) {
   Story story = Sound();
-  story.history.kept[0].label = 0;
+  story.history.kept[0][0].label = 0;
   const Verdict verdict = Check(story.history);
   EXPECT_EQ(verdict.violations.at("answer_changed"), 1);
 }
@@ -211,6 +212,19 @@ TEST(Judge, SeesAnExpiredLeaseRenewed) {
   story.Grant(0, 1, 3, 5, 20);
   story.Renew(30, 1, 3, 5, Outcome::kOk, 200);
   story.ExpectOnly("stale_lease");
+}
+
+TEST(Judge, LetsALeaseOfASharedStoreEndLateOnlyIfTheLogStoodStill) {
+  Story story;
+  story.history.shared = true;
+  story.Grant(0, 1, 3, 5, 20);
+  story.Renew(30, 1, 3, 5, Outcome::kOk, 200);
+  story.ExpectSound();  // all replicas may have been down until 29
+  Story busy = story;
+  for (int64_t at = 3; at < 30; at += 3) {
+    busy.Renew(at, 9, 6, 6, Outcome::kNotOpen);
+  }
+  busy.ExpectOnly("stale_lease");
 }
 
 TEST(Judge, SeesALeaseUsedAfterItsAnswer) {
@@ -258,7 +272,7 @@ TEST(History, IsReadBackAsItWasWritten) {
   ASSERT_EQ(read->calls.size(), story.history.calls.size());
   EXPECT_EQ(read->calls[3].again, story.history.calls[3].again);
   EXPECT_EQ(read->calls[5].items[0].task, story.history.calls[5].items[0].task);
-  EXPECT_EQ(read->kept.size(), story.history.kept.size());
+  EXPECT_EQ(read->kept[0].size(), story.history.kept[0].size());
   EXPECT_FALSE(LoadHistory("/dev/null").ok());
 }
 

@@ -5,46 +5,20 @@
 #include <chrono>
 #include <set>
 #include <thread>
-#include <type_traits>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "lib/base/status_macros.h"
+#include "tests/torture/steward.h"
 
 namespace allot::torture {
 namespace {
 
-constexpr int kBatch = 32;
-constexpr size_t kMostHeld = 160;  // of one pool, by one thread
 constexpr int64_t kSecond = 1'000'000;
-constexpr int64_t kPatience = 60 * kSecond;
-constexpr std::chrono::seconds kDeadline(2);
-
-// "t17", "w17", "L17".
-int64_t NumberOf(const std::string& id) {
-  int64_t number = -1;
-  (void)absl::SimpleAtoi(absl::string_view(id).substr(1), &number);
-  return number;
-}
 
 uint64_t HashOf(const google::protobuf::Message& message) {
   return absl::HashOf(message.SerializeAsString());
-}
-
-bool Retryable(grpc::StatusCode code) {
-  switch (code) {
-    case grpc::StatusCode::UNAVAILABLE:
-    case grpc::StatusCode::DEADLINE_EXCEEDED:
-    case grpc::StatusCode::RESOURCE_EXHAUSTED:
-    case grpc::StatusCode::ABORTED:
-    case grpc::StatusCode::CANCELLED:
-      return true;
-    default:
-      return false;
-  }
 }
 
 int64_t MicrosOf(const google::protobuf::Timestamp& time) {
@@ -53,114 +27,16 @@ int64_t MicrosOf(const google::protobuf::Timestamp& time) {
 
 }  // namespace
 
-int64_t NowMicros() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-std::string PoolName(int pool) { return absl::StrCat("pool", pool); }
-
 Client::Client(Crowd* crowd, int number)
     : crowd_(*crowd),
       number_(number),
+      batch_(static_cast<uint64_t>(crowd->options_.batch)),
+      most_held_(5 * batch_ / 2),
       rng_(Rng(crowd->options_.seed).Split(static_cast<uint64_t>(number))),
+      connections_(crowd->options_.entries, number,
+                   rng_.Split(static_cast<uint64_t>(number))),
       held_(static_cast<size_t>(crowd->options_.pools)),
-      over_(static_cast<size_t>(crowd->options_.pools)) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);
-  // A server that was killed is back in a moment.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);
-  // A connection of its own for each thread.
-  arguments.SetInt("allot.thread", number);
-  for (const std::string& address : crowd->options_.servers) {
-    const auto channel = grpc::CreateCustomChannel(
-        address, grpc::InsecureChannelCredentials(), arguments);
-    servers_.push_back({v1::PoolService::NewStub(channel),
-                        v1::LabelerService::NewStub(channel),
-                        v1::AllocationService::NewStub(channel),
-                        v1::ConfidenceService::NewStub(channel)});
-  }
-  server_ = static_cast<size_t>(number) % servers_.size();
-}
-
-Client::Server& Client::AnyServer() {
-  if (rng_.Bernoulli(0.1)) server_ = rng_.Below(servers_.size());
-  return servers_[server_];
-}
-
-namespace {
-void SetDeadline(grpc::ClientContext& context) {
-  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
-}
-}  // namespace
-
-grpc::Status Client::Try(const v1::AllocateRequest& request,
-                         v1::AllocateResponse* response) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  return AnyServer().allocation->Allocate(&context, request, response);
-}
-grpc::Status Client::Try(const v1::RenewLeasesRequest& request,
-                         v1::RenewLeasesResponse* response) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  return AnyServer().allocation->RenewLeases(&context, request, response);
-}
-grpc::Status Client::Try(const v1::ReleaseLeasesRequest& request,
-                         v1::ReleaseLeasesResponse* response) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  return AnyServer().allocation->ReleaseLeases(&context, request, response);
-}
-grpc::Status Client::Try(const v1::ReportAnswersRequest& request,
-                         v1::ReportAnswersResponse* response) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  return AnyServer().labelers->ReportAnswers(&context, request, response);
-}
-grpc::Status Client::Try(const v1::UpsertPoolRequest& request,
-                         v1::UpsertPoolResponse* response) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  return AnyServer().pools->UpsertPool(&context, request, response);
-}
-grpc::Status Client::Try(const v1::UpsertLabelersRequest& request,
-                         v1::UpsertLabelersResponse* response) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  return AnyServer().labelers->UpsertLabelers(&context, request, response);
-}
-grpc::Status Client::Try(const v1::ScoreRequest& request,
-                         v1::ScoreResponse* response) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::seconds(30));
-  return AnyServer().confidence->Score(&context, request, response);
-}
-grpc::Status Client::Try(const v1::GetPoolRequest& request,
-                         v1::GetPoolResponse* response) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  return AnyServer().pools->GetPool(&context, request, response);
-}
-
-template <typename Request, typename Response>
-absl::Status Client::Insist(const Request& request, Response* response) {
-  const int64_t start = NowMicros();
-  while (true) {
-    const grpc::Status status = Try(request, response);
-    if (status.ok()) return absl::OkStatus();
-    if (!Retryable(status.error_code()) || NowMicros() - start > kPatience) {
-      return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                          status.error_message());
-    }
-    server_ = rng_.Below(servers_.size());
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-}
+      over_(static_cast<size_t>(crowd->options_.pools)) {}
 
 template <typename Request, typename Response>
 bool Client::Send(Call& call, const Request& request, Response* response) {
@@ -175,28 +51,33 @@ bool Client::Send(Call& call, const Request& request, Response* response) {
   while (true) {
     crowd_.Pass();
     ++call.attempts;
-    const grpc::Status status = Try(request, response);
+    const grpc::Status status = connections_.Try(request, response);
     if (status.ok()) break;
     if (!Retryable(status.error_code())) {
       crowd_.AddError(absl::StrCat("code ", int{status.error_code()}, ": ",
                                    status.error_message()));
       return false;
     }
-    if (NowMicros() - call.invoked > kPatience) {
+    if (NowMicros() - call.invoked > Connections::kPatienceMicros) {
       crowd_.AddError(
-          absl::StrCat("no answer for 60 s: ", status.error_message()));
+          absl::StrCat("no answer for 300 s: ", status.error_message()));
       return false;
     }
-    server_ = rng_.Below(servers_.size());
+    connections_.GoElsewhere();
     std::this_thread::sleep_for(std::chrono::milliseconds(5 + rng_.Below(20)));
   }
   call.returned = NowMicros();
   call.response = HashOf(*response);
   crowd_.last_success_ = call.returned;
-  Count(call.attempts - 1);
+  if (due_ > 0) {
+    latency_seconds_.push_back(1e-6 *
+                               static_cast<double>(call.returned - due_));
+  }
+  Count(call.attempts > 1 ? 1 : 0);
   if (rng_.Bernoulli(0.02)) {
     Response again;
-    if (Try(request, &again).ok()) call.again.push_back(HashOf(again));
+    if (connections_.Try(request, &again).ok())
+      call.again.push_back(HashOf(again));
     Count(1);
   }
   return true;
@@ -215,29 +96,6 @@ Call& Client::NewCall(int pool, Kind kind) {
   return call;
 }
 
-absl::Status Client::MakePool(int pool) {
-  v1::UpsertPoolRequest make;
-  make.set_request_id("make");
-  make.mutable_pool()->set_pool_id(PoolName(pool));
-  make.mutable_pool()->add_skills()->set_name("skill");
-  auto* set = make.mutable_pool()->add_label_sets();
-  set->set_name("labels");
-  set->add_labels("no");
-  set->add_labels("yes");
-  v1::UpsertPoolResponse made;
-  ALLOT_RETURN_IF_ERROR(Insist(make, &made));
-  v1::UpsertLabelersRequest add;
-  add.set_request_id("add");
-  add.set_pool_id(PoolName(pool));
-  for (int i = 0; i < crowd_.options_.labelers; ++i) {
-    auto* labeler = add.add_labelers();
-    labeler->set_labeler_id(absl::StrCat("w", i));
-    labeler->set_capacity(CapacityOf(i));
-  }
-  v1::UpsertLabelersResponse added;
-  return Insist(add, &added);
-}
-
 void Client::Allocate(int pool) {
   const auto at = static_cast<size_t>(pool);
   v1::AllocateRequest request;
@@ -254,8 +112,9 @@ void Client::Allocate(int pool) {
   const int64_t base =
       std::max<int64_t>(0, *crowd_.answered_[at] / 2 - window / 3);
   std::set<int64_t> tasks;
-  while (tasks.size() <
-         static_cast<size_t>(std::min<int64_t>(kBatch, window))) {
+  const uint64_t wanted = std::min<uint64_t>(1 + rng_.Below(batch_ / 2),
+                                             static_cast<uint64_t>(window));
+  while (tasks.size() < wanted) {
     tasks.insert(
         base + static_cast<int64_t>(rng_.Below(static_cast<uint64_t>(window))));
   }
@@ -267,8 +126,11 @@ void Client::Allocate(int pool) {
   v1::AllocateResponse response;
   if (!Send(call, request, &response)) return;
   // Nearly nothing to be had here: on to other tasks.
-  if (response.assignments_size() < 4) *crowd_.answered_[at] += 16;
+  if (8 * static_cast<uint64_t>(response.assignments_size()) < wanted) {
+    *crowd_.answered_[at] += 16;
+  }
   Crowd::Board& board = *crowd_.boards_[at];
+  call.items.reserve(static_cast<size_t>(response.assignments_size()));
   for (const v1::Assignment& pair : response.assignments()) {
     Item& item = call.items.emplace_back();
     item.task = static_cast<int32_t>(NumberOf(pair.task_id()));
@@ -403,14 +265,15 @@ void Client::Meddle(int pool) {
   if (rng_.Bernoulli(0.5)) {
     Crowd::Board& board = *crowd_.boards_[static_cast<size_t>(pool)];
     MutexLock lock(board.mutex);
-    for (uint64_t n = rng_.Below(8); n > 0 && !board.leases.empty(); --n) {
+    for (uint64_t n = rng_.Below(batch_ / 4); n > 0 && !board.leases.empty();
+         --n) {
       leases.push_back(board.leases[rng_.Below(board.leases.size())]);
     }
   } else {
     // The oldest have expired by now, if nothing else ended them.
     std::vector<Held>& over = over_[static_cast<size_t>(pool)];
     if (over.size() > 2000) over.erase(over.begin(), over.end() - 1000);
-    for (uint64_t n = rng_.Below(8); n > 0 && !over.empty(); --n) {
+    for (uint64_t n = rng_.Below(batch_ / 4); n > 0 && !over.empty(); --n) {
       leases.push_back(over[rng_.Below(over.size())]);
     }
   }
@@ -434,7 +297,7 @@ void Client::RepeatSomething() {
   crowd_.Pass();
   const auto send = [&](auto request, auto response) {
     if (!request.ParseFromString(repeat.request)) return;
-    if (!Try(request, &response).ok()) return;
+    if (!connections_.Try(request, &response).ok()) return;
     repeated_.push_back({repeat.thread, repeat.call, HashOf(response)});
   };
   switch (repeat.kind) {
@@ -460,66 +323,24 @@ void Client::Step() {
   const double choice = rng_.Uniform();
   if (choice < 0.06) return Meddle(pool);
   if (choice < 0.12) return RepeatSomething();
-  if (held < 8 || (choice < 0.45 && held < kMostHeld)) return Allocate(pool);
-  if (choice < 0.75) return Report(pool, Take(pool, 1 + rng_.Below(64)));
-  if (choice < 0.87) {
-    std::vector<Held> leases = Take(pool, 1 + rng_.Below(32));
+  if (held < 8 || (choice < 0.42 && held < most_held_)) return Allocate(pool);
+  if (choice < 0.68) return Report(pool, Take(pool, 1 + rng_.Below(batch_)));
+  if (choice < 0.88) {
+    std::vector<Held> leases = Take(pool, 1 + rng_.Below(batch_));
     Renew(pool, leases);
     auto& back = held_[static_cast<size_t>(pool)];
     back.insert(back.end(), leases.begin(), leases.end());
     return;
   }
-  Release(pool, Take(pool, 1 + rng_.Below(12)), rng_.Bernoulli(0.2));
+  Release(pool, Take(pool, 1 + rng_.Below(batch_ / 4)), rng_.Bernoulli(0.2));
 }
 
 void Client::Run() {
   while (!crowd_.stopping_ && !crowd_.done_) {
+    due_ = crowd_.NextDue();
     crowd_.Pass();
     Step();
   }
-}
-
-absl::Status Client::ReadAnswers(int pool, const std::vector<int32_t>& tasks,
-                                 std::vector<Kept>& kept) {
-  constexpr size_t kTasks = 1000;
-  for (size_t begin = 0; begin < tasks.size(); begin += kTasks) {
-    v1::ScoreRequest request;
-    request.set_pool_id(PoolName(pool));
-    request.set_explain(true);
-    const size_t end = std::min(begin + kTasks, tasks.size());
-    for (size_t i = begin; i < end; ++i) {
-      request.add_items()->mutable_task()->set_task_id(
-          absl::StrCat("t", tasks[i]));
-    }
-    v1::ScoreResponse response;
-    const absl::Status status = Insist(request, &response);
-    if (absl::IsNotFound(status) && end - begin > 1) {
-      // One of them has none any more: find out which.
-      for (size_t i = begin; i < end; ++i) {
-        ALLOT_RETURN_IF_ERROR(ReadAnswers(pool, {tasks[i]}, kept));
-      }
-      continue;
-    }
-    if (absl::IsNotFound(status)) continue;  // the checker will miss them
-    ALLOT_RETURN_IF_ERROR(status);
-    for (const v1::ScoreResult& result : response.results()) {
-      for (const auto& answer : result.contributions()) {
-        kept.push_back({static_cast<uint8_t>(pool),
-                        static_cast<int32_t>(NumberOf(result.task_id())),
-                        static_cast<int32_t>(NumberOf(answer.labeler_id())),
-                        static_cast<int8_t>(answer.label())});
-      }
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<int64_t> Client::CountOpenLeases(int pool) {
-  v1::GetPoolRequest request;
-  request.set_pool_id(PoolName(pool));
-  v1::GetPoolResponse response;
-  ALLOT_RETURN_IF_ERROR(Insist(request, &response));
-  return response.stats().open_leases();
 }
 
 }  // namespace allot::torture

@@ -5,23 +5,13 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
-#include <optional>
-#include <string>
 #include <vector>
 
-#include "allot/v1/allocation.grpc.pb.h"
-#include "allot/v1/confidence.grpc.pb.h"
-#include "allot/v1/labeler.grpc.pb.h"
-#include "allot/v1/pool.grpc.pb.h"
-#include "grpcpp/grpcpp.h"
 #include "lib/base/rng.h"
+#include "tests/torture/connections.h"
 #include "tests/torture/crowd.h"
 
 namespace allot::torture {
-
-int64_t NowMicros();
-std::string PoolName(int pool);
 
 class Client {
  public:
@@ -29,12 +19,6 @@ class Client {
 
   // The thread: random operations until the crowd is stopped or done.
   void Run();
-
-  absl::Status MakePool(int pool);
-  // Answers of the tasks given, which all have some.
-  absl::Status ReadAnswers(int pool, const std::vector<int32_t>& tasks,
-                           std::vector<Kept>& kept);
-  absl::StatusOr<int64_t> CountOpenLeases(int pool);
 
   const std::deque<Call>& calls() const { return calls_; }
   std::deque<Call>& mutable_calls() { return calls_; }
@@ -46,15 +30,12 @@ class Client {
   };
   const std::vector<Repeated>& repeated() const { return repeated_; }
 
+  const std::vector<double>& latency_seconds() const {
+    return latency_seconds_;
+  }
+
  private:
   using Held = Crowd::Held;
-
-  struct Server {
-    std::unique_ptr<v1::PoolService::Stub> pools;
-    std::unique_ptr<v1::LabelerService::Stub> labelers;
-    std::unique_ptr<v1::AllocationService::Stub> allocation;
-    std::unique_ptr<v1::ConfidenceService::Stub> confidence;
-  };
 
   void Step();
   void Allocate(int pool);
@@ -73,33 +54,15 @@ class Client {
   // Sends until there is an answer; false when there never is one.
   template <typename Request, typename Response>
   bool Send(Call& call, const Request& request, Response* response);
-  // One attempt at any replica.
-  grpc::Status Try(const v1::AllocateRequest& request,
-                   v1::AllocateResponse* response);
-  grpc::Status Try(const v1::RenewLeasesRequest& request,
-                   v1::RenewLeasesResponse* response);
-  grpc::Status Try(const v1::ReleaseLeasesRequest& request,
-                   v1::ReleaseLeasesResponse* response);
-  grpc::Status Try(const v1::ReportAnswersRequest& request,
-                   v1::ReportAnswersResponse* response);
-  grpc::Status Try(const v1::UpsertPoolRequest& request,
-                   v1::UpsertPoolResponse* response);
-  grpc::Status Try(const v1::UpsertLabelersRequest& request,
-                   v1::UpsertLabelersResponse* response);
-  grpc::Status Try(const v1::ScoreRequest& request,
-                   v1::ScoreResponse* response);
-  grpc::Status Try(const v1::GetPoolRequest& request,
-                   v1::GetPoolResponse* response);
-  // The same until it works or 60 s are over.
-  template <typename Request, typename Response>
-  absl::Status Insist(const Request& request, Response* response);
-  Server& AnyServer();
 
   Crowd& crowd_;
   const int number_;
+  const uint64_t batch_;
+  const size_t most_held_;  // of one pool
   Rng rng_;
-  std::vector<Server> servers_;
-  size_t server_ = 0;
+  Connections connections_;
+  int64_t due_ = 0;  // when this step was
+  std::vector<double> latency_seconds_;
   std::vector<std::vector<Held>> held_;  // [pools]
   std::vector<std::vector<Held>> over_;  // [pools]: answered, or left to expire
   std::deque<Call> calls_;

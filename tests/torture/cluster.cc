@@ -1,63 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/torture/cluster.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "lib/base/status_macros.h"
 
 namespace allot::torture {
 namespace {
 
-constexpr absl::Duration kStartTimeout = absl::Seconds(120);
-
-sockaddr_in Loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  return address;
-}
-
-absl::StatusOr<int> FreePort() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = Loopback(0);
-  socklen_t size = sizeof(address);
-  const bool bound =
-      bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-      getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  close(socket);
-  if (!bound) return absl::UnavailableError("no free port");
-  return ntohs(address.sin_port);
-}
-
-// Whether a redis-server that has loaded its data listens there.
-bool RedisAnswers(int port) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  const sockaddr_in address = Loopback(port);
-  char reply[64] = {};
-  const bool answered =
-      connect(socket, reinterpret_cast<const sockaddr*>(&address),
-              sizeof(address)) == 0 &&
-      write(socket, "PING\r\n", 6) == 6 &&
-      read(socket, reply, sizeof(reply) - 1) > 0 &&
-      absl::StartsWith(reply, "+PONG");
-  close(socket);
-  return answered;
-}
+constexpr absl::Duration kStartTimeout = absl::Minutes(5);
 
 }  // namespace
 
@@ -122,17 +85,27 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(
     ClusterOptions options) {
   std::unique_ptr<Cluster> cluster(new Cluster(std::move(options)));
   const ClusterOptions& given = cluster->options_;
-  if (given.replicas > 1 && given.store != "redis") {
+  const bool redis = absl::StartsWith(given.store, "redis");
+  if (given.replicas > 1 && !redis) {
     return absl::InvalidArgumentError(
         "only a redis store can serve several replicas");
+  }
+  if (redis && given.address.empty() && !RedisServer::Installed()) {
+    return absl::FailedPreconditionError("there is no redis-server");
   }
   if (!given.address.empty()) {
     cluster->store_address_ = given.address;
   } else if (given.store == "redis") {
-    ALLOT_ASSIGN_OR_RETURN(cluster->redis_port_, FreePort());
-    ALLOT_RETURN_IF_ERROR(cluster->StartRedis());
-    cluster->store_address_ =
-        absl::StrCat("redis://127.0.0.1:", cluster->redis_port_);
+    cluster->one_redis_ = std::make_unique<RedisServer>(
+        std::vector<std::string>{"--dir", given.folder});
+    cluster->redis_ = {cluster->one_redis_.get()};
+    cluster->store_address_ = cluster->one_redis_->address();
+  } else if (given.store == "redis-cluster") {
+    cluster->redis_cluster_ = std::make_unique<RedisCluster>(given.folder);
+    for (size_t i = 0; i < cluster->redis_cluster_->size(); ++i) {
+      cluster->redis_.push_back(&cluster->redis_cluster_->node(i));
+    }
+    cluster->store_address_ = cluster->redis_cluster_->address();
   } else if (given.store == "sqlite") {
     cluster->store_address_ =
         absl::StrCat("sqlite:", given.folder, "/allot.db");
@@ -141,9 +114,13 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(
   }
   for (int i = 0; i < given.replicas; ++i) {
     cluster->replicas_.push_back(std::make_unique<Replica>());
-    cluster->replicas_.back()->address = "127.0.0.1:0";
+    Replica& replica = *cluster->replicas_.back();
+    replica.port = FreePort();
+    replica.http_port = FreePort();
+    replica.address = absl::StrCat("127.0.0.1:", replica.port);
     ALLOT_RETURN_IF_ERROR(cluster->StartReplica(static_cast<size_t>(i)));
   }
+  if (given.proxy) ALLOT_RETURN_IF_ERROR(cluster->StartProxy());
   return cluster;
 }
 
@@ -152,7 +129,11 @@ absl::Status Cluster::StartReplica(size_t number) {
   ALLOT_RETURN_IF_ERROR(replica.child.Start(
       {options_.allotd, absl::StrCat("--store=", store_address_),
        absl::StrCat("--listen=", replica.address),
-       "--http_listen=", "--queue=2000", "--log_level=warning"},
+       absl::StrCat("--http_listen=127.0.0.1:", replica.http_port),
+       // Nothing is refused for its latency.
+       "--queue=2000", "--latency_target=0", "--log_level=info",
+       // One that waits for a commit computes nothing.
+       "--workers=16"},
       absl::StrCat(options_.folder, "/allotd.", number, ".log")));
   const absl::StatusOr<std::string> line =
       replica.child.ReadLine(kStartTimeout);
@@ -160,27 +141,35 @@ absl::Status Cluster::StartReplica(size_t number) {
     return absl::Status(line.status().code(),
                         absl::StrCat("allotd: ", line.status().message()));
   }
-  // {"grpc":"HOST:PORT",...}
-  const size_t begin = line->find("\"grpc\":\"") + 8;
-  replica.address = line->substr(begin, line->find('"', begin) - begin);
   return absl::OkStatus();
 }
 
-absl::Status Cluster::StartRedis() {
-  if (redis_ == nullptr) redis_ = std::make_unique<Child>();
-  ALLOT_RETURN_IF_ERROR(
-      redis_->Start({"redis-server", "--port", absl::StrCat(redis_port_),
-                     "--bind", "127.0.0.1", "--dir", options_.folder, "--save",
-                     "", "--appendonly", "yes", "--appendfsync", "always"},
-                    absl::StrCat(options_.folder, "/redis.log")));
-  const absl::Time end = absl::Now() + kStartTimeout;
-  while (!RedisAnswers(redis_port_)) {
-    if (absl::Now() > end) {
-      return absl::DeadlineExceededError("redis-server did not get ready");
-    }
-    absl::SleepFor(absl::Milliseconds(5));
+absl::Status Cluster::StartProxy() {
+  std::ifstream file(ALLOT_SOURCE_DIR "/deploy/proxies/haproxy.cfg");
+  std::string text((std::istreambuf_iterator<char>(file)),
+                   std::istreambuf_iterator<char>());
+  proxy_port_ = FreePort();
+  text = absl::StrReplaceAll(
+      text.substr(0, text.find("    server one ")),
+      {{"127.0.0.1:50050", absl::StrCat("127.0.0.1:", proxy_port_)}});
+  for (size_t i = 0; i < replicas_.size(); ++i) {
+    absl::StrAppend(&text, "    server replica", i, " ", replicas_[i]->address,
+                    " proto h2 port ", replicas_[i]->http_port,
+                    " check-proto h1\n");
   }
-  return absl::OkStatus();
+  const std::string path = absl::StrCat(options_.folder, "/haproxy.cfg");
+  if (!(std::ofstream(path) << text).flush()) {
+    return absl::UnavailableError(absl::StrCat("cannot write ", path));
+  }
+  return proxy_.Start({"haproxy", "-q", "-db", "-f", path},
+                      absl::StrCat(options_.folder, "/haproxy.log"));
+}
+
+std::vector<std::string> Cluster::entries() const {
+  if (proxy_port_ > 0) return {absl::StrCat("127.0.0.1:", proxy_port_)};
+  std::vector<std::string> addresses;
+  for (const auto& replica : replicas_) addresses.push_back(replica->address);
+  return addresses;
 }
 
 absl::StatusOr<absl::Duration> Cluster::KillAndRestart(int replica) {
@@ -198,11 +187,25 @@ void Cluster::Pause(int replica, absl::Duration pause) {
   child.Signal(SIGCONT);
 }
 
-absl::StatusOr<absl::Duration> Cluster::KillAndRestartRedis() {
-  redis_->Signal(SIGKILL);
+absl::Duration Cluster::KillAndRestartRedis(int server, absl::Duration down) {
+  Redis(server).Kill();
+  absl::SleepFor(down);
   const absl::Time start = absl::Now();
-  ALLOT_RETURN_IF_ERROR(StartRedis());
+  Redis(server).Start();
   return absl::Now() - start;
+}
+
+void Cluster::PauseRedis(int server, absl::Duration pause) {
+  Redis(server).Pause();
+  absl::SleepFor(pause);
+  Redis(server).Resume();
+}
+
+absl::Status Cluster::KillAndRestartBoth(int replica, int server) {
+  replicas_[static_cast<size_t>(replica)]->child.Signal(SIGKILL);
+  Redis(server).Kill();
+  Redis(server).Start();
+  return StartReplica(static_cast<size_t>(replica));
 }
 
 }  // namespace allot::torture

@@ -2,15 +2,19 @@
 #include "tests/torture/crowd.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <utility>
 
 #include "lib/base/status_macros.h"
 #include "tests/torture/client.h"
+#include "tests/torture/steward.h"
 
 namespace allot::torture {
 
-Crowd::Crowd(CrowdOptions options) : options_(std::move(options)) {
+Crowd::Crowd(CrowdOptions options)
+    : options_(std::move(options)),
+      steward_(std::make_unique<Steward>(options_.servers)) {
   for (int pool = 0; pool < options_.pools; ++pool) {
     boards_.push_back(std::make_unique<Board>());
     answered_.push_back(std::make_unique<std::atomic<int64_t>>(0));
@@ -24,7 +28,7 @@ Crowd::~Crowd() { Stop(); }
 
 absl::Status Crowd::Prepare() {
   for (int pool = 0; pool < options_.pools; ++pool) {
-    ALLOT_RETURN_IF_ERROR(clients_[0]->MakePool(pool));
+    ALLOT_RETURN_IF_ERROR(steward_->MakePool(pool, options_.labelers));
   }
   return absl::OkStatus();
 }
@@ -34,6 +38,7 @@ void Crowd::Start() {
     MutexLock lock(gate_mutex_);
     running_ = options_.threads;
   }
+  started_ = NowMicros();
   for (const auto& client : clients_) {
     threads_.emplace_back([this, &client] {
       client->Run();
@@ -51,6 +56,25 @@ void Crowd::Pass() {
   gate_changed_.notify_all();
   while (held_) gate_changed_.wait(gate_mutex_);
   --parked_;
+}
+
+int64_t Crowd::NextDue() {
+  if (options_.rate <= 0) return 0;
+  const auto step = static_cast<double>(steps_.fetch_add(1));
+  const int64_t due =
+      started_ + static_cast<int64_t>(1e6 * step / options_.rate);
+  const int64_t wait = due - NowMicros();
+  if (wait > 0) std::this_thread::sleep_for(std::chrono::microseconds(wait));
+  return due;
+}
+
+std::vector<double> Crowd::LatencySeconds() const {
+  std::vector<double> seconds;
+  for (const auto& client : clients_) {
+    seconds.insert(seconds.end(), client->latency_seconds().begin(),
+                   client->latency_seconds().end());
+  }
+  return seconds;
 }
 
 void Crowd::Hold() {
@@ -106,68 +130,32 @@ std::vector<Call> Crowd::TakeCalls() {
   return calls;
 }
 
-absl::StatusOr<std::vector<Kept>> Crowd::ReadAnswers() const {
+absl::StatusOr<std::vector<Kept>> Crowd::ReadAnswers(size_t replica) const {
   std::vector<std::set<int32_t>> tasks(static_cast<size_t>(options_.pools));
   for (const Call* call : Calls()) {
     if (call->kind != Kind::kReport || call->returned == kNever) continue;
     for (const Item& item : call->items) tasks[call->pool].insert(item.task);
   }
   std::vector<Kept> kept;
-  for (size_t pool = 0; pool < tasks.size(); ++pool) {
-    ALLOT_RETURN_IF_ERROR(clients_[0]->ReadAnswers(
-        static_cast<int>(pool),
-        std::vector<int32_t>(tasks[pool].begin(), tasks[pool].end()), kept));
+  for (int pool = 0; pool < options_.pools; ++pool) {
+    ALLOT_RETURN_IF_ERROR(steward_->CatchUp(replica, pool));
+    const std::set<int32_t>& of_pool = tasks[static_cast<size_t>(pool)];
+    ALLOT_RETURN_IF_ERROR(steward_->ReadAnswers(
+        replica, pool, std::vector<int32_t>(of_pool.begin(), of_pool.end()),
+        kept));
   }
   return kept;
 }
 
-absl::StatusOr<int64_t> Crowd::CountOpenLeases() const {
+absl::StatusOr<int64_t> Crowd::CountOpenLeases(size_t replica) const {
   int64_t open = 0;
   for (int pool = 0; pool < options_.pools; ++pool) {
+    ALLOT_RETURN_IF_ERROR(steward_->CatchUp(replica, pool));
     ALLOT_ASSIGN_OR_RETURN(const int64_t here,
-                           clients_[0]->CountOpenLeases(pool));
+                           steward_->CountOpenLeases(replica, pool));
     open += here;
   }
   return open;
-}
-
-Counts Crowd::Count() const {
-  Counts counts;
-  for (const auto& client : clients_) {
-    counts.repeated_calls += static_cast<int64_t>(client->repeated().size());
-    for (const Call& call : client->calls()) {
-      ++counts.calls;
-      counts.repeated_calls += call.attempts - 1;
-      counts.repeated_calls += static_cast<int64_t>(call.again.size());
-      const auto items = static_cast<int64_t>(call.items.size());
-      switch (call.kind) {
-        case Kind::kAllocate:
-          counts.claims += items;
-          break;
-        case Kind::kRenew:
-          counts.renewals += items;
-          break;
-        case Kind::kRelease:
-          counts.releases += items;
-          break;
-        case Kind::kSkip:
-          counts.skips += items;
-          break;
-        case Kind::kReport:
-          counts.answers += items;
-          break;
-      }
-      for (const Item& item : call.items) {
-        counts.late += item.outcome == Outcome::kRecordedLate ? 1 : 0;
-        counts.not_open += item.outcome == Outcome::kNotOpen ? 1 : 0;
-        counts.duplicates += item.outcome == Outcome::kDuplicate ||
-                                     item.outcome == Outcome::kConflict
-                                 ? 1
-                                 : 0;
-      }
-    }
-  }
-  return counts;
 }
 
 }  // namespace allot::torture

@@ -22,31 +22,17 @@ namespace allot::torture {
 
 struct CrowdOptions {
   std::vector<std::string> servers;  // addresses of replicas
+  std::vector<std::string> entries;  // where calls go: those, or a proxy
   int threads = 8;
   int pools = 4;
   int labelers = 240;      // of each pool
   int window = 300;        // tasks of each pool that are worked on at a time
+  int batch = 96;          // items of a call, at most
   int64_t operations = 0;  // in all; 0: until Stop()
+  // Steps a second, due at even times whatever became of those before; 0: each
+  // thread makes its next step when it is done with the last.
+  double rate = 0;
   uint64_t seed = 1;
-};
-
-// Operations are counted by the item: a claim that was granted, a lease that
-// one asked to renew or release, an answer that was sent, and each time that a
-// whole request was sent again.
-struct Counts {
-  int64_t calls = 0;
-  int64_t claims = 0;
-  int64_t renewals = 0;
-  int64_t releases = 0;
-  int64_t skips = 0;
-  int64_t answers = 0;  // sent, of which:
-  int64_t late = 0;
-  int64_t duplicates = 0;      // the same again, or another one
-  int64_t not_open = 0;        // renewals and releases that came too late
-  int64_t repeated_calls = 0;  // after an error or on purpose
-  int64_t operations() const {
-    return claims + renewals + releases + skips + answers + repeated_calls;
-  }
 };
 
 class Crowd {
@@ -69,11 +55,14 @@ class Crowd {
 
   // While held or stopped: every call so far, those under way included.
   std::vector<const Call*> Calls() const;
-  // The answers of every task that has an acknowledged one.
-  absl::StatusOr<std::vector<Kept>> ReadAnswers() const;
-  Counts Count() const;
-  // Leases open now, as the service counts them.
-  absl::StatusOr<int64_t> CountOpenLeases() const;
+  // The answers that a replica has of every task that has an acknowledged one.
+  absl::StatusOr<std::vector<Kept>> ReadAnswers(size_t replica) const;
+  // So far; at any moment.
+  int64_t operations() const { return operations_; }
+  // Leases open now, as a replica counts them.
+  absl::StatusOr<int64_t> CountOpenLeases(size_t replica) const;
+  // From when a step was due until its call was answered; if there is a rate.
+  std::vector<double> LatencySeconds() const;
   // Errors that no retry mends. Empty if all is well.
   std::vector<std::string> Errors() const;
   // Moves everything out, after Stop().
@@ -107,14 +96,19 @@ class Crowd {
 
   // Waits while the crowd is held.
   void Pass();
+  // Waits for the next step that is due, if there is a rate: when it was.
+  int64_t NextDue();
   void AddError(const std::string& error);
 
   const CrowdOptions options_;
+  const std::unique_ptr<class Steward> steward_;
   std::vector<std::unique_ptr<class Client>> clients_;
   std::vector<std::thread> threads_;
   std::vector<std::unique_ptr<Board>> boards_;                   // [pools]
   std::vector<std::unique_ptr<std::atomic<int64_t>>> answered_;  // [pools]
   std::atomic<int64_t> operations_{0};
+  std::atomic<int64_t> steps_{0};
+  int64_t started_ = 0;
   std::atomic<int64_t> last_success_{0};
   std::atomic<bool> done_{false};
   std::atomic<bool> stopping_{false};

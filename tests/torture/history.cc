@@ -9,7 +9,7 @@
 namespace allot::torture {
 namespace {
 
-constexpr uint64_t kMagic = 0x3130747372746c61;  // "altrst01"
+constexpr uint64_t kMagic = 0x3230747372746c61;  // "altrst02"
 
 template <typename T>
 void Put(std::ofstream& out, const T& value) {
@@ -42,9 +42,51 @@ bool GetAll(std::ifstream& in, std::vector<T>& values) {
 
 }  // namespace
 
+Counts CountOperations(const std::vector<Call>& calls) {
+  Counts counts;
+  for (const Call& call : calls) {
+    ++counts.calls;
+    const bool answered = call.returned != kNever;
+    counts.repeated_calls += answered && call.attempts > 1 ? 1 : 0;
+    counts.repeated_calls += static_cast<int64_t>(call.again.size());
+    const auto items = static_cast<int64_t>(call.items.size());
+    const bool release =
+        call.kind == Kind::kRelease || call.kind == Kind::kSkip;
+    switch (call.kind) {
+      case Kind::kAllocate:
+        counts.claims += items;
+        break;
+      case Kind::kRenew:
+        counts.renewals += items;
+        break;
+      case Kind::kRelease:
+        counts.releases += items;
+        break;
+      case Kind::kSkip:
+        counts.skips += items;
+        break;
+      case Kind::kReport:
+        counts.answers += items;
+        break;
+    }
+    for (const Item& item : call.items) {
+      counts.late += item.outcome == Outcome::kRecordedLate ? 1 : 0;
+      counts.in_time += item.outcome == Outcome::kRecorded ? 1 : 0;
+      counts.not_open += item.outcome == Outcome::kNotOpen ? 1 : 0;
+      counts.ended += release && item.outcome == Outcome::kOk ? 1 : 0;
+      counts.duplicates += item.outcome == Outcome::kDuplicate ||
+                                   item.outcome == Outcome::kConflict
+                               ? 1
+                               : 0;
+    }
+  }
+  return counts;
+}
+
 absl::Status SaveHistory(const History& history, const std::string& path) {
   std::ofstream out(path, std::ios::binary);
   Put(out, kMagic);
+  Put(out, history.shared);
   Put(out, uint64_t{history.calls.size()});
   for (const Call& call : history.calls) {
     Put(out, call.invoked);
@@ -57,7 +99,10 @@ absl::Status SaveHistory(const History& history, const std::string& path) {
     PutAll(out, call.items);
     PutAll(out, call.again);
   }
-  PutAll(out, history.kept);
+  Put(out, uint64_t{history.kept.size()});
+  for (const std::vector<Kept>& of_replica : history.kept) {
+    PutAll(out, of_replica);
+  }
   if (!out.flush()) {
     return absl::UnavailableError(absl::StrCat("cannot write ", path));
   }
@@ -69,8 +114,11 @@ absl::StatusOr<History> LoadHistory(const std::string& path) {
   const absl::Status bad =
       absl::DataLossError(absl::StrCat(path, " is no history, or cut short"));
   uint64_t magic = 0, calls = 0;
-  if (!Get(in, magic) || magic != kMagic || !Get(in, calls)) return bad;
   History history;
+  if (!Get(in, magic) || magic != kMagic || !Get(in, history.shared) ||
+      !Get(in, calls)) {
+    return bad;
+  }
   for (uint64_t i = 0; i < calls; ++i) {
     Call call;
     if (!(Get(in, call.invoked) && Get(in, call.returned) &&
@@ -81,7 +129,11 @@ absl::StatusOr<History> LoadHistory(const std::string& path) {
     }
     history.calls.push_back(std::move(call));
   }
-  if (!GetAll(in, history.kept)) return bad;
+  uint64_t replicas = 0;
+  if (!Get(in, replicas)) return bad;
+  for (uint64_t i = 0; i < replicas; ++i) {
+    if (!GetAll(in, history.kept.emplace_back())) return bad;
+  }
   return history;
 }
 

@@ -62,10 +62,37 @@ struct Kept {
 };
 
 struct History {
+  // Whether replicas share the store: then one that starts takes the time of
+  // the log's last event for the time of day, and leases may end late.
+  bool shared = false;
   std::vector<Call> calls;
-  // Read when nothing was under way any more: all answers of all tasks.
-  std::vector<Kept> kept;
+  // Read when nothing was under way any more: all answers of all tasks, as each
+  // replica has them.
+  std::vector<std::vector<Kept>> kept;
 };
+
+// Operations are counted by the item: a claim that was granted, a lease that
+// one asked to renew or release, an answer that was sent. A request that was
+// answered once more is one, too, and so is one that was first answered after
+// some attempts had failed, however many those were.
+struct Counts {
+  int64_t calls = 0;
+  int64_t claims = 0;
+  int64_t renewals = 0;
+  int64_t releases = 0;
+  int64_t skips = 0;
+  int64_t answers = 0;  // sent, of which:
+  int64_t late = 0;
+  int64_t duplicates = 0;      // the same again, or another one
+  int64_t in_time = 0;         // ended their lease
+  int64_t ended = 0;           // leases released or skipped
+  int64_t not_open = 0;        // renewals and releases that came too late
+  int64_t repeated_calls = 0;  // after an error or on purpose
+  int64_t operations() const {
+    return claims + renewals + releases + skips + answers + repeated_calls;
+  }
+};
+Counts CountOperations(const std::vector<Call>& calls);
 
 // The rules of the game, known to the clients and to the checker.
 inline int32_t RedundancyOf(int32_t task) { return 1 + task % 3; }

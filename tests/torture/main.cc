@@ -19,9 +19,9 @@
 #include "lib/base/rng.h"
 #include "lib/base/status_macros.h"
 #include "tests/torture/checker.h"
-#include "tests/torture/client.h"
 #include "tests/torture/cluster.h"
 #include "tests/torture/crowd.h"
+#include "tests/torture/faults.h"
 
 namespace allot::torture {
 namespace {
@@ -33,88 +33,57 @@ struct Options {
   CrowdOptions crowd;
   double seconds = 0;
   bool kill = false;
+  bool kill_replicas = false;
+  bool drain = false;
   int kills = 0;
   bool json = false;
   std::string history;
   std::string check;
 };
 
-// What went wrong on purpose, and how long it took to come back.
-struct Faults {
-  int kills = 0;
-  int redis_kills = 0;
-  int pauses = 0;
-  std::vector<double> start_seconds;   // from exec to serving
-  std::vector<double> answer_seconds;  // from the kill to the first answer
-};
-
-double Median(std::vector<double> values) {
+double Percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+  return values[static_cast<size_t>(share *
+                                    static_cast<double>(values.size() - 1))];
 }
 double Most(const std::vector<double>& values) {
   return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
 }
 
-absl::Status Kill(Cluster& cluster, Crowd& crowd, int replica, Faults& faults) {
-  const int64_t start = NowMicros();
-  ALLOT_ASSIGN_OR_RETURN(const absl::Duration took,
-                         cluster.KillAndRestart(replica));
-  const int64_t serving = NowMicros();
-  ++faults.kills;
-  faults.start_seconds.push_back(absl::ToDoubleSeconds(took));
-  if (cluster.replicas() > 1) return absl::OkStatus();
-  while (crowd.last_success() < serving && !crowd.Done() &&
-         NowMicros() - serving < 30'000'000) {
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  faults.answer_seconds.push_back(1e-6 *
-                                  static_cast<double>(NowMicros() - start));
-  return absl::OkStatus();
-}
-
-// One random fault, with something between it and the next.
-absl::Status Torment(Cluster& cluster, Crowd& crowd, Rng& rng, bool may_kill,
-                     Faults& faults) {
-  absl::SleepFor(absl::Milliseconds(300 + rng.Below(1500)));
-  const int replica =
-      static_cast<int>(rng.Below(static_cast<uint64_t>(cluster.replicas())));
-  const uint64_t choice = rng.Below(cluster.has_redis() ? 4 : 3);
-  if (choice == 0) {
-    // Leases of 1 and 3 s run out meanwhile.
-    cluster.Pause(replica, absl::Milliseconds(1500 + rng.Below(3000)));
-    ++faults.pauses;
-  } else if (choice == 3) {
-    ALLOT_RETURN_IF_ERROR(cluster.KillAndRestartRedis().status());
-    ++faults.redis_kills;
-  } else if (may_kill) {
-    ALLOT_RETURN_IF_ERROR(Kill(cluster, crowd, replica, faults));
-  }
-  return absl::OkStatus();
-}
-
-void Add(const Verdict& more, Verdict& verdict) {
-  for (const auto& [name, count] : more.violations) {
-    verdict.violations[name] += count;
-  }
-  for (const std::string& example : more.examples) {
-    if (verdict.examples.size() < 20) verdict.examples.push_back(example);
-  }
-}
-
 // Kills under load, and looks after each whether all is there.
-absl::Status KillAndLook(const Options& options, Cluster& cluster, Crowd& crowd,
-                         Rng& rng, Faults& faults, Verdict& verdict) {
+absl::Status KillAndLook(const Options& options, Crowd& crowd, Rng& rng,
+                         Faults& faults, Verdict& verdict) {
   for (int i = 0; i < options.kills; ++i) {
     absl::SleepFor(absl::Milliseconds(100 + rng.Below(300)));
-    const int replica =
-        static_cast<int>(rng.Below(static_cast<uint64_t>(cluster.replicas())));
-    ALLOT_RETURN_IF_ERROR(Kill(cluster, crowd, replica, faults));
+    const int replica = faults.AnyReplica();
+    ALLOT_RETURN_IF_ERROR(faults.Kill(replica));
     crowd.Hold();
-    ALLOT_ASSIGN_OR_RETURN(const std::vector<Kept> kept, crowd.ReadAnswers());
-    Add(CheckKept(crowd.Calls(), kept), verdict);
+    ALLOT_ASSIGN_OR_RETURN(const std::vector<Kept> kept,
+                           crowd.ReadAnswers(static_cast<size_t>(replica)));
+    verdict.Add(CheckKept(crowd.Calls(), kept));
     crowd.Resume();
+  }
+  return absl::OkStatus();
+}
+
+// Every lease returns by itself: those whose holders never come back, too.
+absl::Status Drain(const Cluster& cluster, const Crowd& crowd,
+                   Verdict& verdict) {
+  // Twice the longest lease: one that starts may let it begin anew.
+  const absl::Time end = absl::Now() + absl::Seconds(60);
+  for (int replica = 0; replica < cluster.replicas(); ++replica) {
+    while (true) {
+      ALLOT_ASSIGN_OR_RETURN(
+          const int64_t open,
+          crowd.CountOpenLeases(static_cast<size_t>(replica)));
+      if (open == 0) break;
+      if (absl::Now() > end) {
+        verdict.violations["lease_stranded"] += open;
+        break;
+      }
+      absl::SleepFor(absl::Milliseconds(200));
+    }
   }
   return absl::OkStatus();
 }
@@ -143,79 +112,94 @@ absl::StatusOr<int> Torture(const Options& options) {
   for (int i = 0; i < cluster->replicas(); ++i) {
     crowd_options.servers.push_back(cluster->address(i));
   }
+  crowd_options.entries = cluster->entries();
   Crowd crowd(crowd_options);
   ALLOT_RETURN_IF_ERROR(crowd.Prepare());
   Verdict verdict;
-  Faults faults;
   Rng rng = Rng(options.crowd.seed).Split(1 << 20);
+  Faults faults(cluster.get(), &crowd, durable, options.kill_replicas,
+                rng.Split(1));
   const absl::Time start = absl::Now();
+  absl::Time progress = start;
   crowd.Start();
   if (options.kills > 0) {
-    ALLOT_RETURN_IF_ERROR(
-        KillAndLook(options, *cluster, crowd, rng, faults, verdict));
+    ALLOT_RETURN_IF_ERROR(KillAndLook(options, crowd, rng, faults, verdict));
   }
+  const bool strike = options.kill || options.kill_replicas;
   while (!crowd.Done() && crowd.Errors().empty() && options.kills == 0) {
     const double elapsed = absl::ToDoubleSeconds(absl::Now() - start);
-    if (options.seconds > 0 && elapsed > options.seconds) break;
-    if (options.kill) {
-      ALLOT_RETURN_IF_ERROR(Torment(*cluster, crowd, rng, durable, faults));
+    if (options.seconds > 0 && elapsed > options.seconds) {
+      if (strike) absl::SleepFor(absl::Seconds(1));  // after the last one
+      break;
+    }
+    if (absl::Now() - progress > absl::Minutes(1)) {
+      progress = absl::Now();
+      std::fprintf(stderr, "%.0f s: %lld operations\n", elapsed,
+                   static_cast<long long>(crowd.operations()));
+    }
+    if (strike) {
+      ALLOT_RETURN_IF_ERROR(faults.Next());
     } else {
       absl::SleepFor(absl::Milliseconds(50));
     }
   }
   crowd.Stop();
   const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
-  const Counts counts = crowd.Count();
   History history;
-  ALLOT_ASSIGN_OR_RETURN(history.kept, crowd.ReadAnswers());
-  ALLOT_ASSIGN_OR_RETURN(const int64_t open, crowd.CountOpenLeases());
+  history.shared = cluster->store_address().rfind("redis", 0) == 0;
+  for (int i = 0; i < cluster->replicas(); ++i) {
+    ALLOT_ASSIGN_OR_RETURN(history.kept.emplace_back(),
+                           crowd.ReadAnswers(static_cast<size_t>(i)));
+  }
+  ALLOT_ASSIGN_OR_RETURN(const int64_t open, crowd.CountOpenLeases(0));
+  if (options.drain) ALLOT_RETURN_IF_ERROR(Drain(*cluster, crowd, verdict));
   history.calls = crowd.TakeCalls();
+  const Counts counts = CountOperations(history.calls);
   if (!options.history.empty()) {
     ALLOT_RETURN_IF_ERROR(SaveHistory(history, options.history));
   }
-  Add(Check(history), verdict);
+  const absl::Time judging = absl::Now();
+  verdict.Add(Check(history));
+  const double judge_seconds = absl::ToDoubleSeconds(absl::Now() - judging);
   const std::vector<std::string> errors = crowd.Errors();
 
-  int64_t ended = 0, in_time = 0;
-  for (const Call& call : history.calls) {
-    for (const Item& item : call.items) {
-      const bool release =
-          call.kind == Kind::kRelease || call.kind == Kind::kSkip;
-      ended += release && item.outcome == Outcome::kOk ? 1 : 0;
-      in_time += item.outcome == Outcome::kRecorded ? 1 : 0;
-    }
-  }
-  Json result = {{"case", options.kills > 0 ? "kill" : "torture"},
-                 {"store", options.cluster.store},
-                 {"replicas", cluster->replicas()},
-                 {"threads", options.crowd.threads},
-                 {"seed", options.crowd.seed},
-                 {"seconds", seconds},
-                 {"operations", counts.operations()},
-                 {"operations_per_second",
-                  static_cast<double>(counts.operations()) / seconds},
-                 {"calls", counts.calls},
-                 {"claims", counts.claims},
-                 {"renewals", counts.renewals},
-                 {"releases", counts.releases},
-                 {"skips", counts.skips},
-                 {"answers", counts.answers},
-                 {"answers_late", counts.late},
-                 {"answers_again", counts.duplicates},
-                 {"leases_not_open", counts.not_open},
-                 {"leases_expired", counts.claims - ended - in_time - open},
-                 {"leases_open_at_end", open},
-                 {"requests_again", counts.repeated_calls},
-                 {"kills", faults.kills},
-                 {"redis_kills", faults.redis_kills},
-                 {"pauses", faults.pauses},
-                 {"start_seconds_median", Median(faults.start_seconds)},
-                 {"start_seconds_max", Most(faults.start_seconds)},
-                 {"answer_seconds_median", Median(faults.answer_seconds)},
-                 {"answer_seconds_max", Most(faults.answer_seconds)},
-                 {"answers_at_end", history.kept.size()},
-                 {"errors", errors.size()},
-                 {"violations", verdict.total()}};
+  Json result = {
+      {"case", options.kills > 0 ? "kill" : "torture"},
+      {"store", options.cluster.store},
+      {"replicas", cluster->replicas()},
+      {"threads", options.crowd.threads},
+      {"seed", options.crowd.seed},
+      {"seconds", seconds},
+      {"operations", counts.operations()},
+      {"operations_per_second",
+       static_cast<double>(counts.operations()) / seconds},
+      {"calls", counts.calls},
+      {"claims", counts.claims},
+      {"renewals", counts.renewals},
+      {"releases", counts.releases},
+      {"skips", counts.skips},
+      {"answers", counts.answers},
+      {"answers_late", counts.late},
+      {"answers_again", counts.duplicates},
+      {"leases_not_open", counts.not_open},
+      {"leases_expired", counts.claims - counts.ended - counts.in_time - open},
+      {"leases_open_at_end", open},
+      {"requests_again", counts.repeated_calls},
+      {"latency_seconds_median", Percentile(crowd.LatencySeconds(), 0.5)},
+      {"latency_seconds_p99", Percentile(crowd.LatencySeconds(), 0.99)},
+      {"kills", faults.counts().kills},
+      {"redis_kills", faults.counts().redis_kills},
+      {"redis_pauses", faults.counts().redis_pauses},
+      {"pauses", faults.counts().pauses},
+      {"start_seconds_median", Percentile(faults.counts().start_seconds, 0.5)},
+      {"start_seconds_max", Most(faults.counts().start_seconds)},
+      {"answer_seconds_median",
+       Percentile(faults.counts().answer_seconds, 0.5)},
+      {"answer_seconds_max", Most(faults.counts().answer_seconds)},
+      {"answers_at_end", history.kept[0].size()},
+      {"judge_seconds", judge_seconds},
+      {"errors", errors.size()},
+      {"violations", verdict.total()}};
   for (const auto& [name, count] : verdict.violations) result[name] = count;
   Print(options, result, verdict);
   for (size_t i = 0; i < std::min<size_t>(errors.size(), 5); ++i) {
@@ -235,7 +219,7 @@ int Main(int argc, char** argv) {
                  "Operations, counted by the item");
   app.add_option("--seconds", options.seconds, "Or so long");
   app.add_option("--store", options.cluster.store)
-      ->check(CLI::IsMember({"memory", "sqlite", "redis"}))
+      ->check(CLI::IsMember({"memory", "sqlite", "redis", "redis-cluster"}))
       ->capture_default_str();
   app.add_option(
       "--address", options.cluster.address,
@@ -245,13 +229,30 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--kill", options.kill,
                "Kill -9 and stop processes at random, and start them again");
+  app.add_flag("--kill-replicas", options.kill_replicas,
+               "The same, but nothing else than kill -9 of a replica");
+  app.add_flag("--proxy", options.cluster.proxy,
+               "Clients go through haproxy, as deploy/ has it");
+  app.add_option("--rate", options.crowd.rate,
+                 "Open loop: calls a second, due whatever became of others")
+      ->check(CLI::Range(0.0, 1e6));
+  app.add_flag("--drain", options.drain,
+               "At the end wait until every lease has returned");
   app.add_option("--kills", options.kills,
                  "Kill so often, and look after each what is there");
   app.add_option("--threads", options.crowd.threads)->capture_default_str();
-  app.add_option("--pools", options.crowd.pools)->capture_default_str();
+  app.add_option("--pools", options.crowd.pools)
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   app.add_option("--window", options.crowd.window,
                  "Tasks of a pool in work at a time")
       ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--labelers", options.crowd.labelers, "Of each pool")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--batch", options.crowd.batch, "Items of a call, at most")
+      ->check(CLI::Range(4, 10000))
       ->capture_default_str();
   app.add_option("--seed", options.crowd.seed)->capture_default_str();
   app.add_option("--allotd", options.cluster.allotd, "The program");
@@ -268,7 +269,12 @@ int Main(int argc, char** argv) {
       return 2;
     }
     const Verdict verdict = Check(*history);
-    Print(options, Json{{"violations", verdict.total()}}, verdict);
+    const Counts counts = CountOperations(history->calls);
+    Print(options,
+          Json{{"operations", counts.operations()},
+               {"calls", counts.calls},
+               {"violations", verdict.total()}},
+          verdict);
     return verdict.total() == 0 ? 0 : 1;
   }
   if (options.crowd.operations == 0 && options.seconds == 0 &&
