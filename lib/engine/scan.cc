@@ -122,7 +122,6 @@ class BatchScan::Pass {
       for (size_t t = 0; t < tasks.size(); ++t) {
         const LoadingSkim& loading = scan_.scorers_[tasks[t]].skim();
         for (int64_t i = 0; i < end_ - begin_; ++i) {
-          FetchAfter(i);
           loading.Sums(blocks_[i]->skim, sums_[t] + i * kLanes64,
                        largest_[t] + i * kSkimGroups);
         }
@@ -134,24 +133,12 @@ class BatchScan::Pass {
   }
 
  private:
-  // Blocks lie here and there in memory: the next one is on its way while this
-  // one is worked on.
-  void FetchAfter(int64_t i) const {
-    if (i + 1 == end_ - begin_) return;
-    const std::vector<int16_t>& mean = blocks_[i + 1]->skim.mean;
-    constexpr size_t kTwoLines = 128 / sizeof(int16_t);
-    for (size_t at = 0; at < mean.size(); at += kTwoLines) {
-      __builtin_prefetch(mean.data() + at);
-    }
-  }
-
   void SumsTogether(std::span<const int> tasks) {
     const LoadingSkim* loadings[kSkimTasks];
     for (size_t t = 0; t < kSkimTasks; ++t) {
       loadings[t] = &scan_.scorers_[tasks[t]].skim();
     }
     for (int64_t i = 0; i < end_ - begin_; ++i) {
-      FetchAfter(i);
       int32_t* sums[kSkimTasks];
       int32_t* largest[kSkimTasks];
       for (int t = 0; t < kSkimTasks; ++t) {
