@@ -27,7 +27,7 @@ struct RecordedAnswer {
 
 struct OpenLease {
   std::string id;
-  int32_t labeler = 0;  // roster row
+  int32_t labeler = 0;              // roster row
   int64_t granted_unix_micros = 0;  // or renewed
   int64_t expires_unix_micros = 0;
   // On the steady clock of this process; follows from when the lease was folded

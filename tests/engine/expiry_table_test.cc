@@ -20,8 +20,8 @@ using testing::IsEmpty;
 TEST(ExpiryTable, NamesWhatIsOverByEndAndThenByTask) {
   TaskRecord first, second;
   second.ordinal = 1;
-  first.leases = {{"a", 0, 0, 20}, {"b", 1, 0, 10}};
-  second.leases = {{"c", 2, 0, 10}};
+  first.leases = {{"a", 0, 0, 0, 20}, {"b", 1, 0, 0, 10}};
+  second.leases = {{"c", 2, 0, 0, 10}};
   ExpiryTable table;
   table.Add(10, second);
   table.Add(20, first);
@@ -44,7 +44,7 @@ TEST(ExpiryTable, FollowsLeasesThatComeGoAndAreRenewed) {
     const auto end = static_cast<int64_t>(rng.NextU64() % 12);
     const uint64_t what = rng.NextU64() % 3;
     if (what == 0 || task.leases.empty()) {
-      task.leases.push_back({absl::StrCat(step), 0, 0, end});
+      task.leases.push_back({absl::StrCat(step), 0, 0, 0, end});
       table.Add(end, task);
     } else {
       const size_t at = rng.NextU64() % task.leases.size();
