@@ -316,6 +316,47 @@ TEST_F(ReplicaTest, AWrongClockIsNotBelievedBeyondTheLastLook) {
   EXPECT_EQ(*engines_[1]->ExpireLeases(), 1);
 }
 
+TEST_F(ReplicaTest, AWrongClockIsNotBelievedBeyondTheLastFoldEither) {
+  Start(3, 2);
+  Advance(absl::Seconds(30));
+  // A change folded is a look.
+  ASSERT_TRUE(engines_[2]->ReportAnswers(Answered("u", "b")).ok());
+  ASSERT_TRUE(engines_[1]->GetLabeler("p", "a").ok());
+  const std::vector<std::string> none = {"L0"};
+  ASSERT_TRUE(
+      engines_[1]->ReleaseLeases("p", none, ReleaseReason::kReleased).ok());
+  Advance(absl::Seconds(2));
+  ASSERT_THAT(engines_[0]->Allocate(Leased({{"t", 1}}))->pairs, SizeIs(1));
+  clocks_[1]->JumpWall(absl::Hours(1));
+  ASSERT_TRUE(
+      engines_[1]->ReleaseLeases("p", none, ReleaseReason::kReleased).ok());
+  Advance(absl::Seconds(57));
+  EXPECT_EQ(*engines_[1]->ExpireLeases(), 0);
+  Advance(absl::Seconds(3));
+  EXPECT_EQ(*engines_[1]->ExpireLeases(), 1);
+}
+
+TEST_F(ReplicaTest, ACheckpointOfAnotherReplicaIsOneLessToWrite) {
+  Start(2, 1);
+  EngineOptions often;
+  often.checkpoint_events = 3;
+  ReplicaStore store(log_.get());
+  store.trimmed = &trimmed_;
+  ManualClock clock;
+  auto engine = *Engine::Open(&store, &clock, often);
+  for (const char* task : {"t", "u", "v"}) {
+    ASSERT_TRUE(engines_[0]->ReportAnswers(Answered(task, "a")).ok());
+  }
+  ASSERT_TRUE(engine->CatchUp().ok());
+  ASSERT_TRUE(engines_[0]->SaveCheckpoints().ok());
+  ASSERT_TRUE(engine->CatchUp().ok());
+  const auto kept = *log_->LoadCheckpoint("p");
+  ASSERT_TRUE(engines_[0]->ReportAnswers(Answered("w", "a")).ok());
+  ASSERT_TRUE(engine->CatchUp().ok());
+  ASSERT_TRUE(engine->SaveDueCheckpoints().ok());
+  EXPECT_EQ((*log_->LoadCheckpoint("p"))->sequence, kept->sequence);
+}
+
 TEST_F(ReplicaTest, ARestartWithAWrongClockFreesNoLeaseOfASharedLog) {
   Start(1, 1);
   ASSERT_THAT(engines_[0]->Allocate(Leased({{"t", 1}}))->pairs, SizeIs(1));

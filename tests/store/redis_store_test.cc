@@ -284,6 +284,93 @@ TEST_F(RedisStoreTest, NoticesAnotherHistoryUnderTheSameNumbers) {
       store->Append("p", 4, std::vector<Event>{AnswersEvent(5, 1)}).ok());
 }
 
+TEST_F(RedisStoreTest, NoticesAnotherHistoryOfTheSameLengthWhenItAppends) {
+  server_ = std::make_unique<RedisServer>(
+      std::vector<std::string>{"--appendonly", "no"});
+  std::unique_ptr<Store> store = Open("?timeout=5s");
+  const std::vector<Event> one = {AnswersEvent(0, 1)};
+  ASSERT_TRUE(store->Append("p", 0, one).ok());
+  server().Kill();
+  server().Start();
+  ASSERT_TRUE(Open("?timeout=5s")
+                  ->Append("p", 0, std::vector<Event>{AnswersEvent(1, 1)})
+                  .ok());
+  // Where the log ends as it should, and where it has moved on.
+  const std::vector<Event> two = {AnswersEvent(2, 1)};
+  EXPECT_TRUE(absl::IsDataLoss(store->Append("p", 1, two).status()));
+}
+
+TEST_F(RedisStoreTest, NoticesALongerHistoryThatIsAnotherWhenItAppends) {
+  server_ = std::make_unique<RedisServer>(
+      std::vector<std::string>{"--appendonly", "no"});
+  std::unique_ptr<Store> store = Open("?timeout=5s");
+  ASSERT_TRUE(
+      store->Append("p", 0, std::vector<Event>{AnswersEvent(0, 1)}).ok());
+  server().Kill();
+  server().Start();
+  ASSERT_TRUE(
+      Open("?timeout=5s")
+          ->Append("p", 0,
+                   std::vector<Event>{AnswersEvent(1, 1), AnswersEvent(2, 1)})
+          .ok());
+  EXPECT_TRUE(absl::IsDataLoss(
+      store->Append("p", 1, std::vector<Event>{AnswersEvent(3, 1)}).status()));
+}
+
+TEST_F(RedisStoreTest, KeepsTheEventsItWasAskedToKeepAndACheckpointForGood) {
+  std::unique_ptr<Store> store = Open("?keep_events=250");
+  int64_t after = 0;
+  for (int i = 0; i < 500; ++i) {
+    after = *store->Append("p", after, std::vector<Event>{AnswersEvent(i, 1)});
+  }
+  const auto ignore = [](int64_t, Event&&) { return absl::OkStatus(); };
+  ASSERT_TRUE(
+      store->SaveCheckpoints(std::vector<Checkpoint>{{"p", 500, "state"}})
+          .ok());
+  // A replica that is as far behind as was promised reads on from there.
+  EXPECT_TRUE(store->Load("p", 250, ignore).ok());
+  // Parts that were not made a checkpoint go by themselves; those that were
+  // stay.
+  EXPECT_EQ(Command("EVAL return(redis.call('TTL',redis.call('KEYS','allot:{p}:"
+                    "checkpoint:*')[1])) 0"),
+            "-1");
+  // The next one may begin at once.
+  EXPECT_EQ(Command("EXISTS allot:{p}:saving"), "0");
+}
+
+TEST_F(RedisStoreTest, OfReplicasThatSaveAtOnceOneDoes) {
+  std::unique_ptr<Store> store = Open();
+  ASSERT_TRUE(
+      store->Append("p", 0, std::vector<Event>{AnswersEvent(0, 1)}).ok());
+  Command("SET allot:{p}:saving 1");  // another one
+  ASSERT_TRUE(
+      store->SaveCheckpoints(std::vector<Checkpoint>{{"p", 1, "mine"}}).ok());
+  EXPECT_FALSE((*store->LoadCheckpoint("p")).has_value());
+  Command("DEL allot:{p}:saving");
+  ASSERT_TRUE(
+      store->SaveCheckpoints(std::vector<Checkpoint>{{"p", 1, "mine"}}).ok());
+  EXPECT_EQ((*store->LoadCheckpoint("p"))->bytes, "mine");
+}
+
+TEST_F(RedisStoreTest, KeepsToTheDatabaseThatTheAddressNames) {
+  const auto two = *OpenStore(server().address() + "/2");
+  ASSERT_TRUE(two->Append("p", 0, std::vector<Event>{AnswersEvent(0, 1)}).ok());
+  EXPECT_THAT(*Open()->Ends(), IsEmpty());
+  EXPECT_EQ(LoadAll(*two).size(), 1u);
+}
+
+TEST(RedisError, IsUnavailableForWhatPasses) {
+  for (const char* passing :
+       {"LOADING Redis is loading the dataset in memory",
+        "CLUSTERDOWN The cluster is down", "MISCONF Errors writing to the AOF",
+        "TRYAGAIN Multiple keys request during rehashing of slot",
+        "READONLY You can't write against a read only replica.",
+        "MASTERDOWN Link with MASTER is down"}) {
+    EXPECT_TRUE(absl::IsUnavailable(RedisError({"h", 1}, passing))) << passing;
+  }
+  EXPECT_TRUE(absl::IsInternal(RedisError({"h", 1}, "ERR unknown command")));
+}
+
 TEST_F(RedisStoreTest, TrimsTheLogBehindACheckpoint) {
   std::unique_ptr<Store> store = Open("?keep_events=50");
   int64_t after = 0;

@@ -304,18 +304,23 @@ class Checker {
             std::max(latest, Answered(*use.call) ? use.item->expires : kNever);
       }
       return renewal.call->invoked > latest &&
-             renewal.call->invoked >
-                 latest +
-                     LongestRest(lease.grant->invoked, renewal.call->returned);
+             renewal.call->invoked > latest + MayBeLate(lease.grant->invoked,
+                                                        latest,
+                                                        renewal.call->returned);
     }
     return false;
   }
 
-  // The longest time in [from, until] between the log's last event and a
-  // moment that may have been a replica's start: whatever was answered before
-  // had its event after it was sent.
-  int64_t LongestRest(int64_t from, int64_t until) {
+  // How long after `expires` a lease granted at `from` may be open at `until`:
+  // for a replica that starts it begins anew, so its whole length, and if
+  // nobody could append its end before that start, the longest time in which
+  // the log may have stood still. Whatever was answered had its event after it
+  // was sent.
+  int64_t MayBeLate(int64_t from, int64_t expires, int64_t until) {
     if (!shared_) return 0;
+    return expires - from + LongestRest(from, until);
+  }
+  int64_t LongestRest(int64_t from, int64_t until) {
     if (by_return_.empty()) {
       for (const Call* call : calls_) {
         if (Answered(*call)) by_return_.push_back(call);

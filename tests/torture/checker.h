@@ -19,8 +19,10 @@
 //   answer_invented   there, but nobody sent it
 //   answer_changed    there with another label than was acknowledged
 //   stale_lease       a lease that had ended was renewed or released; with a
-//                     shared store an expiry counts as its end only after the
-//                     longest time that the pool's log may have stood still
+//                     shared store an expiry counts as its end only after
+//                     another length of it, as for a replica that starts it
+//                     begins anew, and the longest time that the pool's log may
+//                     have stood still
 //   lease_stranded    one is open long after the last was asked for (by whoever
 //                     waits for it; no history shows it)
 //   late_as_in_time   an answer counted as in time after its lease was released

@@ -62,8 +62,8 @@ struct Kept {
 };
 
 struct History {
-  // Whether replicas share the store: then one that starts takes the time of
-  // the log's last event for the time of day, and leases may end late.
+  // Whether replicas share the store: for one that starts leases begin anew, so
+  // that they may end late.
   bool shared = false;
   std::vector<Call> calls;
   // Read when nothing was under way any more: all answers of all tasks, as each
