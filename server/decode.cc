@@ -83,6 +83,9 @@ absl::Status DecodeBytes(absl::string_view bytes,
 
 absl::Status Decode(const grpc::ByteBuffer& bytes,
                     google::protobuf::Message* message) {
+  if (!bytes.Valid()) {
+    return absl::CancelledError("the client went before its request was here");
+  }
   // Reading does not change the buffer, but the reader's type does not say so.
   grpc::ByteBuffer copy = bytes;
   {

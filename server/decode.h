@@ -16,7 +16,9 @@
 namespace allot {
 
 // Errors: kInvalidArgument with the path of the string that is not UTF-8, or
-// with reason MALFORMED_MESSAGE if the bytes are no such message at all.
+// with reason MALFORMED_MESSAGE if the bytes are no such message at all;
+// kCancelled if there are none, as gRPC has it when a client goes while it
+// sends.
 absl::Status Decode(const grpc::ByteBuffer& bytes,
                     google::protobuf::Message* message);
 absl::Status DecodeBytes(absl::string_view bytes,

@@ -47,6 +47,13 @@ TEST(Decode, ReadsWhatEncodeWrote) {
   EXPECT_EQ(out.SerializeAsString(), in.SerializeAsString());
 }
 
+TEST(Decode, SaysThatTheClientWentBeforeItsRequestCame) {
+  v1::AllocateRequest out;
+  EXPECT_EQ(Decode(grpc::ByteBuffer(), &out).code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_TRUE(Decode(Encode(v1::AllocateRequest()), &out).ok());
+}
+
 TEST(Decode, NamesTheStringThatIsNotUtf8) {
   v1::AllocateRequest request;
   request.set_pool_id("p");
