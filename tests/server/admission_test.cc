@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -208,35 +209,38 @@ TEST(Admission, WhoIsUrgentWaitsLess) {
   RunningServer running(OneWorker());
   running.AddPool();
   AddVariedLabelers(running, 400, 100'000);
+  std::vector<Reply> replies(10);
   std::vector<std::thread> threads;
-  std::atomic<int> batches_done{0};
-  std::atomic<int> before_urgent{-1};
-  std::atomic<int> before_backfill{-1};
   {
     Occupied occupied(running);
-    threads.emplace_back([&] {
-      EXPECT_TRUE(
-          Allocate(running, Tasks(20), {milliseconds(60'000), "backfill"})
-              .status.ok());
-      before_backfill = batches_done.load();
-    });
-    occupied.WaitFor(1);
-    for (int i = 0; i < 8; ++i) {
-      threads.emplace_back([&] {
-        EXPECT_TRUE(Allocate(running, Tasks(100)).status.ok());
-        ++batches_done;
+    const auto send = [&](const v1::AllocateRequest& request,
+                          const Wishes& wishes) {
+      Reply& reply = replies[threads.size()];
+      threads.emplace_back([&running, &reply, request, wishes] {
+        reply = Allocate(running, request, wishes);
       });
-    }
-    occupied.WaitFor(9);
-    threads.emplace_back([&] {
-      EXPECT_TRUE(Allocate(running, Tasks(1)).status.ok());
-      before_urgent = batches_done.load();
-    });
-    occupied.WaitFor(10);
+      occupied.WaitFor(static_cast<int>(threads.size()));
+    };
+    send(Tasks(20), {milliseconds(60'000), "backfill"});
+    for (int i = 0; i < 8; ++i) send(Tasks(100), {});
+    send(Tasks(1), {});
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_LE(before_urgent, 2) << "it came last and is served first";
-  EXPECT_GE(before_backfill, 6) << "it came first and is served last";
+  std::vector<absl::Duration> waited;
+  for (const Reply& reply : replies) {
+    ASSERT_TRUE(reply.status.ok()) << reply.status.error_message();
+    const auto& queue = reply.response.summary().phases().queue();
+    waited.push_back(absl::Seconds(queue.seconds()) +
+                     absl::Nanoseconds(queue.nanos()));
+  }
+  const absl::Duration backfill = waited.front(), urgent = waited.back();
+  const std::span batches = std::span(waited).subspan(1, 8);
+  EXPECT_LE(std::ranges::count_if(batches, [&](auto w) { return w < urgent; }),
+            2)
+      << "it came last and is served first";
+  EXPECT_LE(
+      std::ranges::count_if(batches, [&](auto w) { return w > backfill; }), 2)
+      << "it came first and is served last";
 }
 
 TEST(Admission, ABusyPoolLeavesRoomForTheOthers) {
