@@ -333,7 +333,7 @@ int Main(int argc, char** argv) {
   }
   folder = std::filesystem::absolute(folder) / "allot_durable_bench";
   std::filesystem::remove_all(folder);
-  std::filesystem::create_directory(folder);
+  std::filesystem::create_directories(folder);
   if (!json) {
     std::printf("%-38s %-32s %10s %10s %6s %5s\n", "case", "metric", "value",
                 "yardstick", "ratio", "goal");

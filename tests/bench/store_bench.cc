@@ -231,7 +231,7 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path folder =
       std::filesystem::path(argv[1]) / "allot_store_bench";
-  std::filesystem::create_directory(folder);
+  std::filesystem::create_directories(folder);
   allot::BenchInsert(folder);
   for (const int threads : {1, 8}) allot::BenchThreads(folder, threads);
   allot::BenchLoad(folder);
