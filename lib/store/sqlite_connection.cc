@@ -59,6 +59,10 @@ absl::Status SqliteError(sqlite3* database, int result,
       if (result == SQLITE_CONSTRAINT_UNIQUE) {
         return absl::AlreadyExistsError(context);
       }
+      if (result == SQLITE_CONSTRAINT_CHECK) {
+        return absl::DataLossError(absl::StrCat(
+            context, " (changed behind allot's back; restore a backup of it)"));
+      }
       return absl::InternalError(context);
     case SQLITE_TOOBIG:
       return absl::InvalidArgumentError(context);

@@ -130,8 +130,19 @@ CREATE TABLE request (
 )sql";
 
 // Tasks and leases from tables into the bodies of their events, as AppendJson()
-// writes them (json_list.h), and views in place of the tables.
+// writes them (json_list.h), and views in place of the tables. A row that would
+// be left behind stops it.
 constexpr char kVersion3[] = R"sql(
+CREATE TEMP TABLE stray (
+  rows INTEGER,
+  CONSTRAINT "there are rows of tasks or leases that no event owns" CHECK (rows = 0)
+);
+INSERT INTO stray SELECT count(*) FROM task WHERE sequence NOT IN
+  (SELECT sequence FROM event WHERE kind = 'tasks_recorded');
+INSERT INTO stray SELECT count(*) FROM lease WHERE sequence NOT IN
+  (SELECT sequence FROM event WHERE kind = 'leases_granted');
+DROP TABLE stray;
+
 CREATE INDEX task_by_event ON task (sequence);
 CREATE INDEX lease_by_event ON lease (sequence);
 UPDATE event SET body = (

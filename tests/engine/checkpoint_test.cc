@@ -85,6 +85,29 @@ TEST_F(CheckpointTest, GoingOnFromACheckpointEqualsGoingOnFromTheStart) {
   EXPECT_EQ(Skills(), after);
 }
 
+TEST_F(CheckpointTest, KeepsWhoSkippedATaskAndThatOneIsWithdrawn) {
+  const auto release = [&](const std::string& task, ReleaseReason reason) {
+    AllocateCall call = Batch({MakeTask(task)});
+    call.lease_micros = 60'000'000;
+    const Plan plan = Allocate(call);
+    const std::vector<std::string> ids = {plan.pairs[0].lease->id};
+    EXPECT_TRUE((*engine_->ReleaseLeases("p", ids, reason))[0].open);
+    return plan.pairs[0].labeler;
+  };
+  release("broken", ReleaseReason::kNever);
+  const std::string skipped = release("odd", ReleaseReason::kNotAgainToHer);
+  ASSERT_TRUE(engine_->SaveCheckpoints().ok());
+  Restart();
+  ASSERT_EQ(engine_->recovery().checkpoints_used, 1);
+  ASSERT_EQ(engine_->recovery().events_replayed, 0);
+  const Plan plan = Allocate(Batch({MakeTask("broken"), MakeTask("odd")}));
+  ASSERT_EQ(plan.pairs.size(), 1u);
+  EXPECT_EQ(plan.pairs[0].task, 1);
+  EXPECT_NE(plan.pairs[0].labeler, skipped);
+  ASSERT_EQ(plan.unfilled.size(), 1u);
+  EXPECT_EQ(plan.unfilled[0].reason, UnfilledReason::kWithdrawn);
+}
+
 TEST_F(CheckpointTest, APoolWithoutACheckpointIsThereBesideOneThatHasOne) {
   // A busy pool saves checkpoints, a quiet one, older than they, has none yet.
   Pool quiet = SimplePool();

@@ -155,6 +155,28 @@ TEST_F(ReplicaTest, AReplicaThatSleptCannotClaimWhatIsTaken) {
   EXPECT_THAT(Model().open, SizeIs(1));
 }
 
+TEST_F(ReplicaTest, AReplicaThatSleptCannotClaimWhatIsWithdrawn) {
+  Start(2, 3);
+  // It has planned, and is stopped before it appends; the other one's labeler
+  // finds that the task cannot be done.
+  bool stopped = false;
+  stores_[0]->before = [&] {
+    if (stopped) return absl::OkStatus();
+    stopped = true;
+    const auto taken = engines_[1]->Allocate(Leased({{"t", 1}}));
+    const std::vector<std::string> ids = {taken->pairs[0].lease->id};
+    EXPECT_TRUE(
+        (*engines_[1]->ReleaseLeases("p", ids, ReleaseReason::kNever))[0].open);
+    return absl::OkStatus();
+  };
+  const auto plan = engines_[0]->Allocate(Leased({{"t", 1}, {"u", 1}}));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_TRUE(stopped);
+  ASSERT_THAT(plan->pairs, SizeIs(1));
+  EXPECT_EQ(plan->pairs[0].task, 1);
+  EXPECT_THAT(Model().open, SizeIs(1));
+}
+
 TEST_F(ReplicaTest, AReplicaThatSleptHasItsAnswerCalledLate) {
   Start(2, 2);
   const Plan plan = *engines_[0]->Allocate(Leased({{"t", 1}}));

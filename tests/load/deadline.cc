@@ -10,7 +10,9 @@
 // call: when its caller got an answer, be it a plan or DEADLINE_EXCEEDED, and
 // when no thread of the server worked for it any more, both counted from the
 // deadline. Prints one JSON object; times in milliseconds, 0 for what was over
-// before the deadline.
+// before the deadline. A DEADLINE_EXCEEDED may be the client library's own:
+// what the server does is what `stopped` tells. Anything but that or a sound
+// plan ends the run with 1.
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -29,6 +31,13 @@ namespace allot {
 namespace {
 
 using Time = std::chrono::system_clock::time_point;
+
+// As many pairs as it says, of as many slots as were asked for, and a bound.
+bool IsSound(const v1::AllocateResponse& plan, int slots) {
+  return plan.summary().slots() == slots &&
+         plan.summary().filled() == plan.assignments_size() &&
+         plan.summary().upper_bound() >= plan.summary().objective();
+}
 
 double MillisAfter(Time deadline) {
   return std::max(0.0, std::chrono::duration<double, std::milli>(
@@ -77,7 +86,11 @@ int Run(int tasks, int labelers, int calls) {
     grpc::ClientContext context;
     v1::AllocateResponse response;
     const Time sent = std::chrono::system_clock::now();
-    if (!stub->Allocate(&context, request, &response).ok()) return 1;
+    if (!stub->Allocate(&context, request, &response).ok() ||
+        !IsSound(response, 3 * tasks) || response.summary().gap() != 0) {
+      std::fprintf(stderr, "no proven plan without a deadline\n");
+      return 1;
+    }
     alone_ms = MillisAfter(sent);
   }
   std::vector<double> answered, stopped;
@@ -90,8 +103,17 @@ int Run(int tasks, int labelers, int calls) {
         std::chrono::system_clock::now() +
         std::chrono::microseconds(static_cast<int64_t>(1e3 * alone_ms * share));
     context.set_deadline(deadline);
-    plans += stub->Allocate(&context, request, &response).ok();
+    const grpc::Status status = stub->Allocate(&context, request, &response);
     answered.push_back(MillisAfter(deadline));
+    plans += status.ok();
+    if (status.ok()
+            ? !IsSound(response, 3 * tasks)
+            : status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED) {
+      std::fprintf(stderr, "call %d: %s\n", i,
+                   status.ok() ? "its plan does not add up"
+                               : status.error_message().c_str());
+      return 1;
+    }
     const WorkerPool& workers = (*server)->workers();
     while (workers.running() > 0 || workers.waiting() > 0) {
       std::this_thread::yield();

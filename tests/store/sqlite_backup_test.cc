@@ -98,6 +98,19 @@ TEST_F(OldSqliteStoreTest, ReadsOneOfTheSecondVersionBitForBit) {
   EXPECT_EQ(Query("PRAGMA user_version"), kNewestVersion);
 }
 
+TEST_F(OldSqliteStoreTest, LeavesNoRowBehindThatNoEventOwns) {
+  for (const std::string stray :
+       {"INSERT INTO lease VALUES (NULL, 999, 'p', 'L9', 't', 'l', 1)",
+        "UPDATE task SET sequence = 999"}) {
+    std::filesystem::remove(path_);
+    MakeFile(2);
+    Execute(stray);
+    ExpectRefused(absl::StatusCode::kDataLoss, "that no event owns");
+    EXPECT_EQ(Query("PRAGMA user_version"), 2) << "as it was";
+    EXPECT_GT(Query("SELECT count(*) FROM task"), 0);
+  }
+}
+
 TEST_F(OldSqliteStoreTest, ShowsTheSameRowsInTablesThatBecameViews) {
   for (const int version : {1, 2}) {
     std::filesystem::remove(path_);
