@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "lib/store/event_bytes.h"
 #include "lib/store/redis_client.h"
 #include "tests/store/store_testing.h"
 #include "tests/testing/cutting_proxy.h"
@@ -31,80 +30,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
-
-TEST(EventBytes, ReadBackTheSameBits) {
-  for (const Event& event : HardEvents()) {
-    const std::string bytes = ToBytes(event);
-    const absl::StatusOr<Event> read = ParseEventBytes(event.pool, bytes);
-    ASSERT_TRUE(read.ok()) << read.status();
-    EXPECT_EQ(Describe(*read), Describe(event));
-  }
-}
-
-TEST(EventBytes, NoticeEveryCutAndKindsOfTheFuture) {
-  for (const Event& event : HardEvents()) {
-    const std::string bytes = ToBytes(event);
-    for (size_t size = 0; size < bytes.size(); ++size) {
-      EXPECT_FALSE(ParseEventBytes("p", bytes.substr(0, size)).ok()) << size;
-    }
-    EXPECT_TRUE(absl::IsDataLoss(ParseEventBytes("p", bytes + "x").status()));
-  }
-  EXPECT_TRUE(absl::IsFailedPrecondition(
-      ParseEventBytes("p", std::string("\x01\x7f\x00", 3)).status()));
-  EXPECT_TRUE(absl::IsFailedPrecondition(
-      ParseEventBytes("p", std::string("\x02\x00\x00", 3)).status()));
-}
-
-TEST(RedisAddress, SaysWhereAndHow) {
-  const RedisAddress plain = *ParseRedisAddress("redis://example");
-  EXPECT_THAT(plain.hosts, ElementsAre(RedisHost{"example", 6379}));
-  EXPECT_EQ(plain.user, "");
-  const RedisAddress full = *ParseRedisAddress(
-      "redis://me:p%40ss%2F@a:1,[::1]:2,c/3?prefix=x&timeout=500ms&"
-      "keep_events=all&require_durable=1");
-  EXPECT_THAT(full.hosts, ElementsAre(RedisHost{"a", 1}, RedisHost{"::1", 2},
-                                      RedisHost{"c", 6379}));
-  EXPECT_EQ(full.user, "me");
-  EXPECT_EQ(full.password, "p@ss/");
-  EXPECT_EQ(full.database, 3);
-  EXPECT_EQ(full.prefix, "x");
-  EXPECT_EQ(full.timeout, absl::Milliseconds(500));
-  EXPECT_EQ(full.keep_events, -1);
-  EXPECT_TRUE(full.require_durable);
-  const RedisAddress sentinel =
-      *ParseRedisAddress("redis+sentinel://a,b:3/the%20master/2");
-  EXPECT_THAT(sentinel.hosts,
-              ElementsAre(RedisHost{"a", 26379}, RedisHost{"b", 3}));
-  EXPECT_EQ(sentinel.master, "the master");
-  EXPECT_EQ(sentinel.database, 2);
-}
-
-TEST(RedisAddress, RefusesWhatItCannotMeanAndKeepsPasswordsToItself) {
-  for (const char* address :
-       {"redis://", "redis://:secret@", "redis://a:0", "redis://a:x",
-        "redis://u:secret@a/b", "redis://u:secret@a/1/2",
-        "redis://u:secret@a?colour=red", "redis://u:secret@a?timeout=1h",
-        "redis://u:secret%zz@a", "redis+sentinel://u:secret@a",
-        "redis://u:secret@a?password_file=f", "redis://a?prefix="}) {
-    const absl::Status status = ParseRedisAddress(address).status();
-    EXPECT_TRUE(absl::IsInvalidArgument(status)) << address << status;
-    EXPECT_THAT(std::string(status.message()), Not(HasSubstr("secret")));
-  }
-  EXPECT_EQ(ShownAddress("redis://u:se@cret@a:1/2?x=1"),
-            "redis://u:***@a:1/2?x=1");
-  EXPECT_EQ(ShownAddress("redis://:secret@a"), "redis://:***@a");
-  EXPECT_EQ(ShownAddress("redis://a:1"), "redis://a:1");
-  EXPECT_EQ(ShownAddress("sqlite:a@b:c"), "sqlite:a@b:c");
-}
-
-TEST(RedisSlot, IsThatOfTheHashTag) {
-  // From the specification of Redis Cluster, and by CLUSTER KEYSLOT.
-  EXPECT_EQ(RedisSlot("123456789"), 0x31C3);
-  EXPECT_EQ(RedisSlot("foo"), 12182);
-  EXPECT_EQ(RedisSlot("allot:{foo}:log"), 12182);
-  EXPECT_EQ(RedisSlot("allot:{}:log"), RedisSlot("allot:{}:log"));
-  EXPECT_NE(RedisSlot("a{}b"), RedisSlot("a{}c"));
-}
 
 class RedisStoreTest : public testing::Test {
  protected:
@@ -231,24 +156,33 @@ TEST_F(RedisStoreTest, FindsOutWhatBecameOfAnAppendWhoseReplyWasLost) {
   EXPECT_EQ(LoadAll(*other).size(), 6u);
 }
 
-TEST_F(RedisStoreTest, NoticesThatRedisLostWhatItHadAcknowledged) {
-  // A Redis that forgets: nothing on the disk.
-  server_ = std::make_unique<RedisServer>(
-      std::vector<std::string>{"--appendonly", "no"});
+// With nothing on the disk.
+class ForgetfulRedisTest : public RedisStoreTest {
+ protected:
+  void SetUp() override {
+    RedisStoreTest::SetUp();
+    if (IsSkipped()) return;
+    server_ = std::make_unique<RedisServer>(
+        std::vector<std::string>{"--appendonly", "no"});
+  }
+  void Forget() {
+    server().Kill();
+    server().Start();
+  }
+};
+
+TEST_F(ForgetfulRedisTest, NoticesThatRedisLostWhatItHadAcknowledged) {
   std::unique_ptr<Store> store = Open("?timeout=5s");
   const std::vector<Event> one = {AnswersEvent(0, 1)};
   ASSERT_TRUE(store->Append("p", 0, one).ok());
-  server().Kill();
-  server().Start();
+  Forget();
   const std::vector<Event> two = {AnswersEvent(1, 1)};
   EXPECT_TRUE(absl::IsDataLoss(store->Append("p", 1, two).status()));
   EXPECT_TRUE(absl::IsDataLoss(
       store->Load("p", 1, [](int64_t, Event&&) { return absl::OkStatus(); })));
 }
 
-TEST_F(RedisStoreTest, NoticesAnotherHistoryUnderTheSameNumbers) {
-  server_ = std::make_unique<RedisServer>(
-      std::vector<std::string>{"--appendonly", "no"});
+TEST_F(ForgetfulRedisTest, NoticesAnotherHistoryUnderTheSameNumbers) {
   std::unique_ptr<Store> store = Open("?timeout=5s");
   for (int64_t i = 0; i < 3; ++i) {
     ASSERT_TRUE(
@@ -257,8 +191,7 @@ TEST_F(RedisStoreTest, NoticesAnotherHistoryUnderTheSameNumbers) {
                      std::vector<Event>{AnswersEvent(static_cast<int>(i), 1)})
             .ok());
   }
-  server().Kill();
-  server().Start();
+  Forget();
   // Somebody else goes on, from nothing, and gets as far.
   std::unique_ptr<Store> other = Open("?timeout=5s");
   for (int64_t i = 0; i < 4; ++i) {
@@ -284,14 +217,11 @@ TEST_F(RedisStoreTest, NoticesAnotherHistoryUnderTheSameNumbers) {
       store->Append("p", 4, std::vector<Event>{AnswersEvent(5, 1)}).ok());
 }
 
-TEST_F(RedisStoreTest, NoticesAnotherHistoryOfTheSameLengthWhenItAppends) {
-  server_ = std::make_unique<RedisServer>(
-      std::vector<std::string>{"--appendonly", "no"});
+TEST_F(ForgetfulRedisTest, NoticesAnotherHistoryOfTheSameLengthWhenItAppends) {
   std::unique_ptr<Store> store = Open("?timeout=5s");
   const std::vector<Event> one = {AnswersEvent(0, 1)};
   ASSERT_TRUE(store->Append("p", 0, one).ok());
-  server().Kill();
-  server().Start();
+  Forget();
   ASSERT_TRUE(Open("?timeout=5s")
                   ->Append("p", 0, std::vector<Event>{AnswersEvent(1, 1)})
                   .ok());
@@ -300,14 +230,11 @@ TEST_F(RedisStoreTest, NoticesAnotherHistoryOfTheSameLengthWhenItAppends) {
   EXPECT_TRUE(absl::IsDataLoss(store->Append("p", 1, two).status()));
 }
 
-TEST_F(RedisStoreTest, NoticesALongerHistoryThatIsAnotherWhenItAppends) {
-  server_ = std::make_unique<RedisServer>(
-      std::vector<std::string>{"--appendonly", "no"});
+TEST_F(ForgetfulRedisTest, NoticesALongerHistoryThatIsAnotherWhenItAppends) {
   std::unique_ptr<Store> store = Open("?timeout=5s");
   ASSERT_TRUE(
       store->Append("p", 0, std::vector<Event>{AnswersEvent(0, 1)}).ok());
-  server().Kill();
-  server().Start();
+  Forget();
   ASSERT_TRUE(
       Open("?timeout=5s")
           ->Append("p", 0,
