@@ -111,14 +111,17 @@ absl::StatusOr<Engine::Impl::Batch> Engine::Impl::Resolve(
   const Roster& roster = *batch.view->roster;
   if (!call.labelers.empty()) {
     batch.allowed.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
+    const std::vector<absl::string_view> ids(call.labelers.begin(),
+                                             call.labelers.end());
+    std::vector<int32_t> rows(ids.size());
+    roster.Find(ids, rows);
     for (size_t i = 0; i < call.labelers.size(); ++i) {
-      const std::optional<int32_t> row = roster.Find(call.labelers[i]);
-      if (!row) {
+      if (rows[i] < 0) {
         return absl::NotFoundError(
             absl::StrCat("labeler_ids[", i, "]: there is no labeler \"",
                          call.labelers[i], "\" in pool \"", entry.id, "\""));
       }
-      batch.allowed[*row] = 1;
+      batch.allowed[rows[i]] = 1;
     }
   }
   Evidence evidence(*batch.view);

@@ -82,6 +82,8 @@ absl::StatusOr<ScoreSheet> Engine::Impl::Score(const PoolEntry& entry,
   ScoreSheet sheet;
   sheet.roster_version = roster.version();
   std::vector<RecordedAnswer> given;
+  std::vector<absl::string_view> ids;
+  std::vector<int32_t> rows;
   for (size_t i = 0; i < call.items.size(); ++i) {
     if (i % 16 == 0) {
       if (call.cancelled != nullptr && *call.cancelled) {
@@ -106,10 +108,13 @@ absl::StatusOr<ScoreSheet> Engine::Impl::Score(const PoolEntry& entry,
     std::span<const RecordedAnswer> answers;
     if (item.answers) {
       given.clear();
+      ids.clear();
+      for (const Answer& answer : *item.answers) ids.push_back(answer.labeler);
+      rows.resize(ids.size());
+      roster.Find(ids, rows);
       for (size_t a = 0; a < item.answers->size(); ++a) {
         const Answer& answer = (*item.answers)[a];
-        const std::optional<int32_t> row = roster.Find(answer.labeler);
-        if (!row) {
+        if (rows[a] < 0) {
           return absl::NotFoundError(
               absl::StrCat("items[", i, "].answers[", a,
                            "].labeler_id: there is no labeler \"",
@@ -121,11 +126,11 @@ absl::StatusOr<ScoreSheet> Engine::Impl::Score(const PoolEntry& entry,
               task.num_classes, "), got ", answer.label));
         }
         RecordedAnswer& one = given.emplace_back();
-        one.labeler = *row;
+        one.labeler = rows[a];
         one.label = answer.label;
         if (record == nullptr) continue;
         for (const RecordedAnswer& learned : record->answers) {
-          if (learned.labeler == *row && learned.label == answer.label) {
+          if (learned.labeler == rows[a] && learned.label == answer.label) {
             one.site = learned.site;
           }
         }

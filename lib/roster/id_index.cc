@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/roster/id_index.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 
@@ -31,23 +33,65 @@ int SlotOf(uint32_t present, uint32_t bit) {
 
 }  // namespace
 
+const IdIndex::Slot* IdIndex::Step(const Node& node, uint64_t hash, int shift) {
+  const uint32_t bit = DigitBit(hash, shift);
+  if ((node.present & bit) == 0) return nullptr;
+  return &node.slots[SlotOf(node.present, bit)];
+}
+
+int32_t IdIndex::RowOf(const Entry* entry, absl::string_view id) {
+  while (entry != nullptr && entry->id != id) entry = entry->next.get();
+  return entry == nullptr ? -1 : entry->row;
+}
+
 std::optional<int32_t> IdIndex::Find(absl::string_view id) const {
-  const uint64_t hash = Hash(id);
-  const Node* node = root_.get();
-  for (int shift = 0; node != nullptr; shift += kBits) {
-    const uint32_t bit = DigitBit(hash, shift);
-    if ((node->present & bit) == 0) return std::nullopt;
-    const Slot& slot = node->slots[SlotOf(node->present, bit)];
-    if (slot.below == nullptr) {
-      if (slot.hash != hash) return std::nullopt;
-      for (const Entry* e = slot.entries.get(); e; e = e->next.get()) {
-        if (e->id == id) return e->row;
-      }
-      return std::nullopt;
+  int32_t row = -1;
+  Find({&id, 1}, {&row, 1});
+  if (row < 0) return std::nullopt;
+  return row;
+}
+
+void IdIndex::Find(std::span<const absl::string_view> ids,
+                   std::span<int32_t> rows) const {
+  struct Walk {
+    uint64_t hash;
+    const Node* node;  // null at its end
+    const Slot* slot;
+    const Entry* entry;
+  };
+  constexpr size_t kTogether = 16;
+  std::array<Walk, kTogether> walks;
+  for (size_t first = 0; first < ids.size(); first += kTogether) {
+    const size_t count = std::min(kTogether, ids.size() - first);
+    for (size_t i = 0; i < count; ++i) {
+      walks[i] = {Hash(ids[first + i]), root_.get(), nullptr, nullptr};
     }
-    node = slot.below.get();
+    bool walking = root_ != nullptr;
+    for (int shift = 0; walking; shift += kBits) {
+      for (size_t i = 0; i < count; ++i) {
+        Walk& walk = walks[i];
+        if (walk.node == nullptr) continue;
+        walk.slot = Step(*walk.node, walk.hash, shift);
+        __builtin_prefetch(walk.slot);
+      }
+      walking = false;
+      for (size_t i = 0; i < count; ++i) {
+        Walk& walk = walks[i];
+        if (walk.node == nullptr) continue;
+        walk.node = walk.slot == nullptr ? nullptr : walk.slot->below.get();
+        if (walk.node != nullptr) {
+          walking = true;
+          __builtin_prefetch(walk.node);
+        } else if (walk.slot != nullptr && walk.slot->hash == walk.hash) {
+          walk.entry = walk.slot->entries.get();
+          __builtin_prefetch(walk.entry);
+        }
+      }
+    }
+    for (size_t i = 0; i < count; ++i) {
+      rows[first + i] = RowOf(walks[i].entry, ids[first + i]);
+    }
   }
-  return std::nullopt;
 }
 
 IdIndex::NodePtr IdIndex::InsertAt(const Node* node, int shift, uint64_t hash,

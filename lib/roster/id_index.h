@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,11 @@ namespace allot {
 class IdIndex {
  public:
   std::optional<int32_t> Find(absl::string_view id) const;
+  // Writes the rows of many ids, -1 where one is absent; `rows` is as long as
+  // `ids`. Several walks down the trie go side by side, so that they wait for
+  // memory together: five ids of 10,000 cost little more than two.
+  void Find(std::span<const absl::string_view> ids,
+            std::span<int32_t> rows) const;
   // Requires that `id` is absent.
   void Insert(absl::string_view id, int32_t row);
 
@@ -45,6 +51,10 @@ class IdIndex {
     std::vector<Slot> slots;  // in order of digit
   };
 
+  // The slot that the walk to `hash` passes in `node`, null if none.
+  static const Slot* Step(const Node& node, uint64_t hash, int shift);
+  // The row among the entries of one hash, -1 if none is `id`'s.
+  static int32_t RowOf(const Entry* entry, absl::string_view id);
   static NodePtr InsertAt(const Node* node, int shift, uint64_t hash,
                           Entry entry);
 

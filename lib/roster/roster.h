@@ -84,6 +84,15 @@ class Roster {
     const std::optional<int32_t> row = index_.Find(id);
     return row && live(*row) ? row : std::nullopt;
   }
+  // The rows of many labelers, -1 for who is not there: much cheaper than one
+  // by one, as their cache misses overlap.
+  void Find(std::span<const absl::string_view> ids,
+            std::span<int32_t> rows) const {
+    index_.Find(ids, rows);
+    for (int32_t& row : rows) {
+      if (row >= 0 && !live(row)) row = -1;
+    }
+  }
   int64_t num_blocks() const {
     return (num_rows_ + RosterBlock::kLabelers - 1) / RosterBlock::kLabelers;
   }

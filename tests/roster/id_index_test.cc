@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/roster/id_index.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "lib/base/rng.h"
 
 namespace allot {
@@ -14,6 +17,10 @@ namespace {
 
 TEST(IdIndex, AnEmptyIndexFindsNothing) {
   EXPECT_EQ(IdIndex().Find("ana"), std::nullopt);
+  const absl::string_view ids[] = {"ana", "bo"};
+  int32_t rows[] = {0, 0};
+  IdIndex().Find(ids, rows);
+  EXPECT_THAT(rows, testing::Each(-1));
 }
 
 TEST(IdIndex, AnOldCopyKeepsWhatItKnew) {
@@ -39,13 +46,18 @@ TEST_P(IdIndexModel, AgreesWithAnOrderedMapUnderRandomInserts) {
     index.Insert(id, step);
     model[id] = step;
   }
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5000; ++i) ids.push_back(absl::StrCat("labeler-", i));
+  std::vector<int32_t> rows(ids.size());
+  index.Find(std::vector<absl::string_view>(ids.begin(), ids.end()), rows);
   for (int i = 0; i < 5000; ++i) {
-    const std::string id = absl::StrCat("labeler-", i);
+    const std::string& id = ids[i];
     const auto expected = model.find(id);
     EXPECT_EQ(index.Find(id), expected == model.end()
                                   ? std::nullopt
                                   : std::optional<int32_t>(expected->second))
         << id;
+    EXPECT_EQ(rows[i], expected == model.end() ? -1 : expected->second) << id;
   }
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, IdIndexModel, testing::Values(1, 2, 3));
