@@ -119,13 +119,27 @@ std::optional<int64_t> CheckTimestamp(
   return timestamp.seconds() * 1'000'000 + timestamp.nanos() / 1000;
 }
 
+int64_t DistinctNames::FirstOf(absl::string_view name, int64_t index) {
+  if (many_.empty()) {
+    for (const auto& [known, first] : few_) {
+      if (known == name) return first;
+    }
+    if (few_.size() < kFew) {
+      few_.emplace_back(name, index);
+      return index;
+    }
+    many_.insert(few_.begin(), few_.end());
+  }
+  return many_.try_emplace(name, index).first->second;
+}
+
 bool DistinctNames::Check(int64_t index, absl::string_view name,
                           Violations& found) {
   if (name.empty()) return true;  // CheckId() reports those
-  const auto [it, is_new] = first_.try_emplace(name, index);
-  if (is_new) return true;
+  const int64_t first = FirstOf(name, index);
+  if (first == index) return true;
   const FieldPath entry = list_.At(index);
-  const FieldPath before = list_.At(it->second);
+  const FieldPath before = list_.At(first);
   if (member_.empty()) {
     found.Add(entry, absl::StrCat("duplicates ", before.ToString(), ": ",
                                   Quote(name)));

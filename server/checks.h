@@ -8,8 +8,10 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/duration.pb.h"
@@ -63,8 +65,14 @@ class DistinctNames {
 
  private:
   const FieldPath& list_;
+  // The place of the first entry of this name, `index` if it is this one.
+  int64_t FirstOf(absl::string_view name, int64_t index);
+
   absl::string_view member_;
-  absl::flat_hash_map<absl::string_view, int64_t> first_;
+  // A few names are compared one by one, which is faster than hashing them.
+  static constexpr size_t kFew = 16;
+  absl::InlinedVector<std::pair<absl::string_view, int64_t>, kFew> few_;
+  absl::flat_hash_map<absl::string_view, int64_t> many_;
 };
 
 }  // namespace allot

@@ -30,6 +30,8 @@ void Normalise(const FieldPath& path, Task* out, Violations& found) {
 void ToLoading(const FieldPath& path, const v1::Task& in,
                const PoolNames& names, Task* out, Violations& found) {
   const auto num_skills = static_cast<int32_t>(names.pool().skills.size());
+  // Of most tasks all of them.
+  if (in.loading_size() == 0) out->loading.reserve(names.pool().skills.size());
   const FieldPath dense = path.Field("loading_vector");
   const FieldPath sparse = path.Field("loading");
   if (in.loading_vector_size() > 0) {

@@ -19,7 +19,7 @@
 
 namespace allot {
 
-using Beliefs = absl::InlinedVector<SkillBelief, 4>;
+using Beliefs = absl::InlinedVector<SkillBelief, 16>;
 
 // The beliefs about the loaded skills of one labeler.
 Beliefs LoadedBeliefs(const RosterBlock& block, int lane, const Task& task);

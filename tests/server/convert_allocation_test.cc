@@ -178,6 +178,23 @@ INSTANTIATE_TEST_SUITE_P(
         BadAllocate{"DuplicateTask",
                     [](auto& r) { r.add_tasks()->set_task_id("t1"); },
                     "tasks[1].task_id", "duplicates tasks[0].task_id: \"t1\""},
+        BadAllocate{"DuplicateOfTheFirstOfMany",
+                    [](auto& r) {
+                      for (int i = 2; i < 40; ++i) {
+                        r.add_tasks()->set_task_id(absl::StrCat("t", i));
+                      }
+                      r.add_tasks()->set_task_id("t1");
+                    },
+                    "tasks[39].task_id", "duplicates tasks[0].task_id: \"t1\""},
+        BadAllocate{"DuplicateOfALateOneOfMany",
+                    [](auto& r) {
+                      for (int i = 2; i < 40; ++i) {
+                        r.add_tasks()->set_task_id(absl::StrCat("t", i));
+                      }
+                      r.add_tasks()->set_task_id("t30");
+                    },
+                    "tasks[39].task_id",
+                    "duplicates tasks[29].task_id: \"t30\""},
         BadAllocate{"EmptyTaskId", [](auto& r) { First(r).set_task_id(""); },
                     "tasks[0].task_id", "must not be empty"},
         BadAllocate{
