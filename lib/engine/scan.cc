@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 namespace allot {
@@ -164,16 +163,23 @@ class BatchScan::Pass {
           [first](const int32_t* group) { return Reaching(group, first); });
   }
 
-  // So many of the best sums as the sink has room for, about: their utilities
-  // make a threshold that few of the others reach.
+  // A sum that about as many groups reach as the sink has room for: their
+  // utilities make a threshold that few of the others reach. By halving, since
+  // counting has no branch to guess wrong.
   int32_t FirstSum(const int32_t* largest) {
     const int64_t groups =
         std::min(kGroupsLookedAt, (end_ - begin_) * kSkimGroups);
     const int64_t room = std::min(sink_.room(task_), groups);
-    std::copy_n(largest, groups, order_);
-    std::nth_element(order_, order_ + (room - 1), order_ + groups,
-                     std::greater<>());
-    return order_[room - 1];
+    const auto [least, most] = std::minmax_element(largest, largest + groups);
+    int64_t reached = *least, missed = int64_t{*most} + 1;
+    for (int step = 0; step < kHalvings && missed - reached > 1; ++step) {
+      const auto middle = static_cast<int32_t>((reached + missed) / 2);
+      const auto enough = [middle](int32_t sum) { return sum >= middle; };
+      (std::count_if(largest, largest + groups, enough) >= room ? reached
+                                                                : missed) =
+          middle;
+    }
+    return static_cast<int32_t>(reached);
   }
 
   void SetBar() {
@@ -239,6 +245,7 @@ class BatchScan::Pass {
   static constexpr int kChunk = 16;
   // Enough of them to find a good start, at little cost.
   static constexpr int64_t kGroupsLookedAt = 128;
+  static constexpr int kHalvings = 10;
 
   const BatchScan& scan_;
   ScanSink& sink_;
@@ -254,7 +261,6 @@ class BatchScan::Pass {
   LabelerLane lanes_[kChunk];
   BlockLogits packed_;
   BlockScores scores_;
-  int32_t order_[kGroupsLookedAt];
   int32_t largest_[kSkimTasks][kMostBlocks * kSkimGroups];
   int32_t sums_[kSkimTasks][kMostBlocks * kLanes64];
 };

@@ -8,6 +8,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/parallel.h"
 #include "lib/base/status_macros.h"
@@ -136,10 +137,7 @@ DensePricer::Known DensePricer::BestKnown(int task,
                                           const ScanSink::Best* found) const {
   const size_t k = candidates_.redundancy[task];
   const double penalty = candidates_.penalty(task);
-  std::vector<double> best;
-  best.reserve((found == nullptr ? 0 : found->heap.size()) +
-               static_cast<size_t>(candidates_.offset[task + 1] -
-                                   candidates_.offset[task]));
+  absl::InlinedVector<double, 32> best;
   if (found != nullptr) {
     for (const ScanSink::Pair& pair : found->heap) {
       best.push_back(pair.reduced + penalty);
