@@ -111,7 +111,7 @@ void PoolState::EstimatePrior() {
       const RosterBlock& block = editor_.Read(row);
       const int lane = Roster::lane(row);
       if (block.answers[lane] == 0) continue;
-      const std::vector<SkillBelief>& start = *block.profile[lane]->start;
+      const std::vector<SkillBelief>& start = *block.profile(lane).start;
       for (size_t d = 0; d < std::min(skills, start.size()); ++d) {
         const SiteTerm learned =
             SkillEvidence(start[d], GetSkill(block, lane, d));
@@ -133,9 +133,9 @@ void PoolState::EstimatePrior() {
   for (int32_t row = 0; row < editor_.num_rows(); ++row) {
     const RosterBlock& read = editor_.Read(row);
     const int lane = Roster::lane(row);
-    if (read.answers[lane] > 0 || read.profile[lane]->start != before) continue;
+    if (read.answers[lane] > 0 || read.profile(lane).start != before) continue;
     RosterBlock& block = editor_.Edit(row);
-    LabelerProfile profile = *block.profile[lane];
+    LabelerProfile profile = block.profile(lane);
     profile.start = newcomer_prior_;
     editor_.SetProfile(row, std::move(profile));
     for (size_t d = 0; d < skills; ++d) {
@@ -173,7 +173,7 @@ void PoolState::UpsertLabeler(const LabelerUpdate& update) {
   }
   if (fresh || update.qualifications || update.correlation_group ||
       !update.skills.empty()) {
-    LabelerProfile profile = *block.profile[lane];
+    LabelerProfile profile = block.profile(lane);
     if (fresh) profile.start = newcomer_prior_;
     if (!update.skills.empty()) {
       // Told, not learned: what answers add counts from here.
@@ -249,7 +249,7 @@ void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
     recorded.label = answer.label;
     learner_.Revise(pool_->learning, task, editor_);
     inputs_.AddAnswer(task.spec, task.ordinal, row,
-                      inputs_.GroupOf(block.profile[lane]->correlation_group),
+                      inputs_.GroupOf(block.profile(lane).correlation_group),
                       answer.label);
     if (++num_answers_ >= next_estimate_) EstimatePrior();
   }
