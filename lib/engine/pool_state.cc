@@ -230,9 +230,19 @@ void PoolState::Fold(const Event& event, TasksRecorded& body) {
 }
 
 void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
+  std::vector<TaskRecord*> answered;  // with answers not learned from yet
+  TaskRecord* current = nullptr;
   for (size_t i = 0; i < body.answers.size(); ++i) {
     const Answer& answer = body.answers[i];
-    TaskRecord& task = *tasks_.find(answer.task)->second;
+    // Answers mostly come by task.
+    if (i == 0 || answer.task != body.answers[i - 1].task) {
+      TaskRecord* const found = tasks_.find(answer.task)->second.get();
+      if (found->answers.empty() || found->answers.back().belief >= 0) {
+        answered.push_back(found);
+      }
+      current = found;
+    }
+    TaskRecord& task = *current;
     const int32_t row = RowOf(i, answer.labeler);
     RosterBlock& block = editor_.Edit(row);
     const int lane = Roster::lane(row);
@@ -247,12 +257,17 @@ void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
     RecordedAnswer& recorded = task.answers.emplace_back();
     recorded.labeler = row;
     recorded.label = answer.label;
-    learner_.Revise(pool_->learning, task, editor_);
     inputs_.AddAnswer(task.spec, task.ordinal, row,
                       inputs_.GroupOf(block.profile(lane).correlation_group),
                       answer.label);
-    if (++num_answers_ >= next_estimate_) EstimatePrior();
+    ++num_answers_;
   }
+  // Once for each task: what an answer teaches depends on what is believed
+  // without it, so what it would have taught in between leaves no trace.
+  for (TaskRecord* task : answered) {
+    learner_.Revise(pool_->learning, *task, editor_);
+  }
+  if (num_answers_ >= next_estimate_) EstimatePrior();
   inputs_.EndEvent(event.unix_micros, num_answers_);
   changed_ = true;
 }
