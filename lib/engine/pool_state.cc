@@ -107,14 +107,15 @@ void PoolState::EstimatePrior() {
   auto estimate = std::make_shared<std::vector<SkillBelief>>(skills);
   std::vector<std::vector<SiteTerm>> evidence(skills);
   if (pool.learning.learn_prior && num_answers_ > 0) {
+    const RosterBlock* block = nullptr;
     for (int32_t row = 0; row < editor_.num_rows(); ++row) {
-      const RosterBlock& block = editor_.Read(row);
       const int lane = Roster::lane(row);
-      if (block.answers[lane] == 0) continue;
-      const std::vector<SkillBelief>& start = *block.profile(lane).start;
+      if (lane == 0) block = &editor_.Read(row);
+      if (block->answers[lane] == 0) continue;
+      const std::vector<SkillBelief>& start = *block->profile(lane).start;
       for (size_t d = 0; d < std::min(skills, start.size()); ++d) {
         const SiteTerm learned =
-            SkillEvidence(start[d], GetSkill(block, lane, d));
+            SkillEvidence(start[d], GetSkill(*block, lane, d));
         if (learned.precision > 0) evidence[d].push_back(learned);
       }
     }
@@ -257,9 +258,10 @@ void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
     RecordedAnswer& recorded = task.answers.emplace_back();
     recorded.labeler = row;
     recorded.label = answer.label;
-    inputs_.AddAnswer(task.spec, task.ordinal, row,
-                      inputs_.GroupOf(block.profile(lane).correlation_group),
-                      answer.label);
+    const bool grouped = (block.grouped >> lane) & 1;
+    const int32_t group =
+        grouped ? inputs_.GroupOf(block.profile(lane).correlation_group) : -1;
+    inputs_.AddAnswer(task.spec, task.ordinal, row, group, answer.label);
     ++num_answers_;
   }
   // Once for each task: what an answer teaches depends on what is believed

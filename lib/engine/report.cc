@@ -108,10 +108,16 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
   receipt.outcomes.reserve(report.answers.size());
   std::vector<int32_t> labelers;  // rows
   labelers.reserve(report.answers.size());
+  // Together, as each waits for memory and for no other.
+  std::vector<std::optional<int32_t>> rows;
+  rows.reserve(report.answers.size());
+  for (const Answer& answer : report.answers) {
+    rows.push_back(view->roster->Find(answer.labeler));
+  }
   Reported* last = nullptr;  // answers mostly come by task
   for (size_t i = 0; i < report.answers.size(); ++i) {
     Answer& answer = report.answers[i];
-    const std::optional<int32_t> labeler = view->roster->Find(answer.labeler);
+    const std::optional<int32_t> labeler = rows[i];
     if (!labeler) {
       return absl::NotFoundError(
           absl::StrCat("answers[", i, "].labeler_id: there is no labeler \"",

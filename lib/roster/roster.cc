@@ -80,6 +80,9 @@ void RosterEditor::SetProfile(int32_t row, LabelerProfile profile) {
     filter |= QualificationBit(qualification);
   }
   block.qualification_filter[Roster::lane(row)] = filter;
+  const uint64_t bit = uint64_t{1} << Roster::lane(row);
+  block.grouped = profile.correlation_group.empty() ? block.grouped & ~bit
+                                                    : block.grouped | bit;
   (*edited.profiles)[Roster::lane(row)] =
       std::make_shared<const LabelerProfile>(std::move(profile));
 }

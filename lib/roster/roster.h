@@ -64,7 +64,8 @@ struct RosterBlock {
   // cost more than all the rest of it.
   using Profiles = std::array<std::shared_ptr<const LabelerProfile>, kLabelers>;
   std::shared_ptr<const Profiles> profiles;
-  uint64_t live = 0;  // bit i: there is a labeler, and she is not deleted
+  uint64_t live = 0;     // bit i: there is a labeler, and she is not deleted
+  uint64_t grouped = 0;  // bit i: she has a correlation group
   // Of all the above, for a first look; made by RosterEditor::Finish().
   BlockSkim skim;
 };
