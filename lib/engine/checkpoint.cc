@@ -218,7 +218,7 @@ bool CheckpointAccess::WalkLabelers(Archive& a, PoolState& state) {
     bool live = false;
     if constexpr (!Archive::kReading) {
       const RosterBlock& block = state.editor_.Read(at);
-      profile = *block.profile[Roster::lane(at)];
+      profile = block.profile(Roster::lane(at));
       live = (block.live >> Roster::lane(at)) & 1;
     }
     uint32_t start = 0;

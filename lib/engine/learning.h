@@ -41,8 +41,8 @@ double DifficultyVariance(const Task& task, const LearningRule& rule);
 // Not thread-safe: it owns scratch. Deterministic in the order of calls.
 class Learner {
  public:
-  // Revises what `task`'s answers say of their labelers. To be called after
-  // each new answer, and when a gold label becomes known.
+  // Revises what `task`'s answers say of their labelers. To be called after new
+  // answers, and when a gold label becomes known.
   // O(answers of the task * (nodes + loaded skills)).
   void Revise(const LearningRule& rule, TaskRecord& task, RosterEditor& roster);
 

@@ -107,14 +107,15 @@ void PoolState::EstimatePrior() {
   auto estimate = std::make_shared<std::vector<SkillBelief>>(skills);
   std::vector<std::vector<SiteTerm>> evidence(skills);
   if (pool.learning.learn_prior && num_answers_ > 0) {
+    const RosterBlock* block = nullptr;
     for (int32_t row = 0; row < editor_.num_rows(); ++row) {
-      const RosterBlock& block = editor_.Read(row);
       const int lane = Roster::lane(row);
-      if (block.answers[lane] == 0) continue;
-      const std::vector<SkillBelief>& start = *block.profile[lane]->start;
+      if (lane == 0) block = &editor_.Read(row);
+      if (block->answers[lane] == 0) continue;
+      const std::vector<SkillBelief>& start = *block->profile(lane).start;
       for (size_t d = 0; d < std::min(skills, start.size()); ++d) {
         const SiteTerm learned =
-            SkillEvidence(start[d], GetSkill(block, lane, d));
+            SkillEvidence(start[d], GetSkill(*block, lane, d));
         if (learned.precision > 0) evidence[d].push_back(learned);
       }
     }
@@ -133,9 +134,9 @@ void PoolState::EstimatePrior() {
   for (int32_t row = 0; row < editor_.num_rows(); ++row) {
     const RosterBlock& read = editor_.Read(row);
     const int lane = Roster::lane(row);
-    if (read.answers[lane] > 0 || read.profile[lane]->start != before) continue;
+    if (read.answers[lane] > 0 || read.profile(lane).start != before) continue;
     RosterBlock& block = editor_.Edit(row);
-    LabelerProfile profile = *block.profile[lane];
+    LabelerProfile profile = block.profile(lane);
     profile.start = newcomer_prior_;
     editor_.SetProfile(row, std::move(profile));
     for (size_t d = 0; d < skills; ++d) {
@@ -173,7 +174,7 @@ void PoolState::UpsertLabeler(const LabelerUpdate& update) {
   }
   if (fresh || update.qualifications || update.correlation_group ||
       !update.skills.empty()) {
-    LabelerProfile profile = *block.profile[lane];
+    LabelerProfile profile = block.profile(lane);
     if (fresh) profile.start = newcomer_prior_;
     if (!update.skills.empty()) {
       // Told, not learned: what answers add counts from here.
@@ -230,9 +231,19 @@ void PoolState::Fold(const Event& event, TasksRecorded& body) {
 }
 
 void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
+  std::vector<TaskRecord*> answered;  // with answers not learned from yet
+  TaskRecord* current = nullptr;
   for (size_t i = 0; i < body.answers.size(); ++i) {
     const Answer& answer = body.answers[i];
-    TaskRecord& task = *tasks_.find(answer.task)->second;
+    // Answers mostly come by task.
+    if (i == 0 || answer.task != body.answers[i - 1].task) {
+      TaskRecord* const found = tasks_.find(answer.task)->second.get();
+      if (found->answers.empty() || found->answers.back().belief >= 0) {
+        answered.push_back(found);
+      }
+      current = found;
+    }
+    TaskRecord& task = *current;
     const int32_t row = RowOf(i, answer.labeler);
     RosterBlock& block = editor_.Edit(row);
     const int lane = Roster::lane(row);
@@ -247,12 +258,18 @@ void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
     RecordedAnswer& recorded = task.answers.emplace_back();
     recorded.labeler = row;
     recorded.label = answer.label;
-    learner_.Revise(pool_->learning, task, editor_);
-    inputs_.AddAnswer(task.spec, task.ordinal, row,
-                      inputs_.GroupOf(block.profile[lane]->correlation_group),
-                      answer.label);
-    if (++num_answers_ >= next_estimate_) EstimatePrior();
+    const bool grouped = (block.grouped >> lane) & 1;
+    const int32_t group =
+        grouped ? inputs_.GroupOf(block.profile(lane).correlation_group) : -1;
+    inputs_.AddAnswer(task.spec, task.ordinal, row, group, answer.label);
+    ++num_answers_;
   }
+  // Once for each task: what an answer teaches depends on what is believed
+  // without it, so what it would have taught in between leaves no trace.
+  for (TaskRecord* task : answered) {
+    learner_.Revise(pool_->learning, *task, editor_);
+  }
+  if (num_answers_ >= next_estimate_) EstimatePrior();
   inputs_.EndEvent(event.unix_micros, num_answers_);
   changed_ = true;
 }

@@ -24,9 +24,15 @@ int32_t RefitInputs::GroupOf(const std::string& group) {
 }
 
 uint16_t RefitInputs::SpaceOf(const Task& task) {
+  // Answers in a row are mostly of one space.
+  if (last_space_ < spaces_.size() &&
+      spaces_[last_space_].num_classes == task.num_classes &&
+      spaces_[last_space_].label_set == task.label_set) {
+    return last_space_;
+  }
   const std::pair<std::string, int32_t> key(task.label_set, task.num_classes);
   const auto found = space_index_.find(key);
-  if (found != space_index_.end()) return found->second;
+  if (found != space_index_.end()) return last_space_ = found->second;
   if (spaces_.size() >= kMostSpaces || task.num_classes > kMostClasses) {
     return kNoSpace;
   }

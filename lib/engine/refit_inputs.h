@@ -103,6 +103,7 @@ class RefitInputs {
   std::vector<WindowGold> gold_;
   std::vector<LabelSpace> spaces_;
   absl::flat_hash_map<std::pair<std::string, int32_t>, uint16_t> space_index_;
+  uint16_t last_space_ = 0;  // looked for; a short cut and no state
   absl::flat_hash_map<std::string, int32_t> groups_;
   int64_t gold_seen_ = 0;
   int64_t answers_at_cut_ = 0;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // ReportAnswers: decide what is new, make it durable, learn from it.
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "lib/base/status_macros.h"
 #include "lib/engine/engine_impl.h"
 
@@ -17,14 +20,26 @@ absl::Status BadLabel(size_t i, const Answer& answer, const Task& task) {
                    ") for task \"", answer.task, "\", got ", answer.label));
 }
 
-// The first answer of (task, labeler) already on record, if any.
-const RecordedAnswer* FindAnswer(const TaskRecord* task, int32_t labeler) {
-  if (task == nullptr) return nullptr;
-  for (const RecordedAnswer& answer : task->answers) {
-    if (answer.labeler == labeler) return &answer;
+// A task that a report names, and what is known of it so far.
+struct Reported {
+  const TaskRecord* record = nullptr;  // null: new with this report
+  const Task* spec = nullptr;
+  // Labelers' rows and labels that this report adds.
+  absl::InlinedVector<std::pair<int32_t, int32_t>, 4> fresh;
+
+  // The label that she has given it already, if any.
+  std::optional<int32_t> LabelOf(int32_t labeler) const {
+    if (record != nullptr) {
+      for (const RecordedAnswer& answer : record->answers) {
+        if (answer.labeler == labeler) return answer.label;
+      }
+    }
+    for (const auto& [row, label] : fresh) {
+      if (row == labeler) return label;
+    }
+    return std::nullopt;
   }
-  return nullptr;
-}
+};
 
 bool HoldsLease(const TaskRecord* task, int32_t labeler) {
   if (task == nullptr) return false;
@@ -32,6 +47,23 @@ bool HoldsLease(const TaskRecord* task, int32_t labeler) {
     if (lease.labeler == labeler) return true;
   }
   return false;
+}
+
+using ReportedTasks = absl::flat_hash_map<absl::string_view, Reported>;
+
+// The task that an answer is to. One that nobody has specified is added to
+// `defaults`. What was returned before is not valid any more.
+Reported& Lookup(const PoolState& state, const Pool& pool,
+                 const std::string& id, std::deque<Task>& defaults,
+                 ReportedTasks& reported) {
+  if (const auto known = reported.find(id); known != reported.end()) {
+    return known->second;
+  }
+  const TaskRecord* record = state.FindTask(id);
+  const Task& spec = record != nullptr
+                         ? record->spec
+                         : defaults.emplace_back(DefaultTask(pool, id));
+  return reported[spec.id] = {record, &spec, {}};
 }
 
 }  // namespace
@@ -50,15 +82,16 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
   const Pool& pool = *entry.state.pool();
   const std::shared_ptr<const PoolView> view = entry.View();
 
-  // Specifications by id, and the tasks that become known, or known to be gold,
-  // with this report.
-  absl::flat_hash_map<std::string, const Task*> given;
-  std::deque<Task> defaults;  // does not move what `given` points to
+  // By id, which lives in the specification; and the tasks that become known,
+  // or known to be gold, with this report.
+  ReportedTasks reported;
+  std::deque<Task> defaults;  // does not move what `reported` points to
   TasksRecorded tasks;
   bool new_roster = false;
   for (const Task& task : report.tasks) {
     const TaskRecord* record = entry.state.FindTask(task.id);
-    given[task.id] = record == nullptr ? &task : &record->spec;
+    const Task& spec = record == nullptr ? task : record->spec;
+    reported[spec.id] = {record, &spec, {}};
     const bool late_gold = record != nullptr && task.gold_label &&
                            record->spec.gold_label != task.gold_label;
     if (late_gold && *task.gold_label >= record->spec.num_classes) {
@@ -71,43 +104,43 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
   }
 
   AnswersRecorded recorded;
+  recorded.answers.reserve(report.answers.size());
+  receipt.outcomes.reserve(report.answers.size());
   std::vector<int32_t> labelers;  // rows
-  absl::flat_hash_map<std::pair<std::string, int32_t>, int32_t> fresh;
+  labelers.reserve(report.answers.size());
+  // Together, as each waits for memory and for no other.
+  std::vector<std::optional<int32_t>> rows;
+  rows.reserve(report.answers.size());
+  for (const Answer& answer : report.answers) {
+    rows.push_back(view->roster->Find(answer.labeler));
+  }
+  Reported* last = nullptr;  // answers mostly come by task
   for (size_t i = 0; i < report.answers.size(); ++i) {
     Answer& answer = report.answers[i];
-    const std::optional<int32_t> labeler = view->roster->Find(answer.labeler);
+    const std::optional<int32_t> labeler = rows[i];
     if (!labeler) {
       return absl::NotFoundError(
           absl::StrCat("answers[", i, "].labeler_id: there is no labeler \"",
                        answer.labeler, "\" in pool \"", entry.id,
                        "\"; add her with LabelerService.UpsertLabelers"));
     }
-    const TaskRecord* record = entry.state.FindTask(answer.task);
-    const Task*& spec = given[answer.task];
-    if (spec == nullptr && record != nullptr) spec = &record->spec;
-    if (spec == nullptr) {
-      spec = &defaults.emplace_back(DefaultTask(pool, answer.task));
-      tasks.tasks.push_back(*spec);
+    if (last == nullptr || last->spec->id != answer.task) {
+      last = &Lookup(entry.state, pool, answer.task, defaults, reported);
     }
-    if (answer.label < 0 || answer.label >= spec->num_classes) {
-      return BadLabel(i, answer, *spec);
+    if (answer.label < 0 || answer.label >= last->spec->num_classes) {
+      return BadLabel(i, answer, *last->spec);
     }
-    const std::pair<std::string, int32_t> key(answer.task, *labeler);
-    const RecordedAnswer* before = FindAnswer(record, *labeler);
-    const auto same_call = fresh.find(key);
-    if (before != nullptr || same_call != fresh.end()) {
-      const int32_t label =
-          before != nullptr ? before->label : same_call->second;
-      receipt.outcomes.push_back(label == answer.label
+    if (const auto before = last->LabelOf(*labeler)) {
+      receipt.outcomes.push_back(*before == answer.label
                                      ? AnswerOutcome::kDuplicate
                                      : AnswerOutcome::kConflict);
       continue;
     }
-    fresh[key] = answer.label;
+    last->fresh.emplace_back(*labeler, answer.label);
     labelers.push_back(*labeler);
     const bool named_lease =
         i < report.lease_ids.size() && !report.lease_ids[i].empty();
-    const bool late = named_lease && !HoldsLease(record, *labeler);
+    const bool late = named_lease && !HoldsLease(last->record, *labeler);
     receipt.outcomes.push_back(late ? AnswerOutcome::kRecordedLate
                                     : AnswerOutcome::kRecorded);
     // Decided again if another replica is faster: the report must stay.
@@ -119,6 +152,8 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
     int64_t& answered = recorded.answers.back().answered_unix_micros;
     if (answered == 0) answered = now.unix_micros;
   }
+
+  for (Task& task : defaults) tasks.tasks.push_back(std::move(task));
 
   new_roster = new_roster || !recorded.answers.empty();
   receipt.roster_version = new_roster ? 0 : view->roster->version();

@@ -90,7 +90,7 @@ bool BatchScan::Eligible(const BatchTask& task, const RosterBlock& block,
   }
   // Profiles lie far apart in memory: look only where something is asked for.
   if (task.task->required_qualifications.empty()) return true;
-  const std::vector<std::string>& has = block.profile[lane]->qualifications;
+  const std::vector<std::string>& has = block.profile(lane).qualifications;
   return std::ranges::all_of(
       task.task->required_qualifications, [&](const std::string& wanted) {
         return std::binary_search(has.begin(), has.end(), wanted);

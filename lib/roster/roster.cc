@@ -20,7 +20,7 @@ RosterBlock::RosterBlock(int num_skills)
 Labeler Roster::Describe(int32_t row) const {
   const RosterBlock& b = block_of(row);
   const int i = lane(row);
-  const LabelerProfile& known = *b.profile[i];
+  const LabelerProfile& known = b.profile(i);
   Labeler labeler;
   labeler.id = known.id;
   labeler.price = {b.price_per_answer[i], b.price_per_second[i] * 3600.0};
@@ -54,7 +54,7 @@ RosterEditor::Added RosterEditor::Add(absl::string_view id) {
   }
   const auto row = static_cast<int32_t>(next_.num_rows_++);
   if (Roster::lane(row) == 0) {
-    edited_[row / RosterBlock::kLabelers] =
+    edited_[row / RosterBlock::kLabelers].block =
         std::make_shared<RosterBlock>(next_.num_skills_);
   }
   next_.index_.Insert(id, row);
@@ -66,13 +66,24 @@ RosterEditor::Added RosterEditor::Add(absl::string_view id) {
 }
 
 void RosterEditor::SetProfile(int32_t row, LabelerProfile profile) {
-  RosterBlock& block = Edit(row);
+  Edited& edited = EditedOf(row);
+  RosterBlock& block = *edited.block;
+  if (edited.profiles == nullptr) {
+    auto mine = block.profiles == nullptr
+                    ? std::make_shared<RosterBlock::Profiles>()
+                    : std::make_shared<RosterBlock::Profiles>(*block.profiles);
+    edited.profiles = mine.get();
+    block.profiles = std::move(mine);
+  }
   uint64_t filter = 0;
   for (const std::string& qualification : profile.qualifications) {
     filter |= QualificationBit(qualification);
   }
   block.qualification_filter[Roster::lane(row)] = filter;
-  block.profile[Roster::lane(row)] =
+  const uint64_t bit = uint64_t{1} << Roster::lane(row);
+  block.grouped = profile.correlation_group.empty() ? block.grouped & ~bit
+                                                    : block.grouped | bit;
+  (*edited.profiles)[Roster::lane(row)] =
       std::make_shared<const LabelerProfile>(std::move(profile));
 }
 
@@ -81,16 +92,19 @@ void RosterEditor::Remove(int32_t row) {
   Edit(row).live &= ~(uint64_t{1} << Roster::lane(row));
 }
 
-RosterBlock& RosterEditor::Edit(int32_t row) {
-  std::shared_ptr<RosterBlock>& mine = edited_[row / RosterBlock::kLabelers];
-  if (mine == nullptr)
-    mine = std::make_shared<RosterBlock>(next_.block_of(row));
-  return *mine;
+RosterEditor::Edited& RosterEditor::EditedOf(int32_t row) {
+  Edited& mine = edited_[row / RosterBlock::kLabelers];
+  if (mine.block == nullptr) {
+    mine.block = std::make_shared<RosterBlock>(next_.block_of(row));
+  }
+  return mine;
 }
+
+RosterBlock& RosterEditor::Edit(int32_t row) { return *EditedOf(row).block; }
 
 const RosterBlock& RosterEditor::Read(int32_t row) const {
   const auto found = edited_.find(row / RosterBlock::kLabelers);
-  return found == edited_.end() ? next_.block_of(row) : *found->second;
+  return found == edited_.end() ? next_.block_of(row) : *found->second.block;
 }
 
 void RosterEditor::AppendSkills(std::span<const SkillBelief> priors) {
@@ -116,7 +130,8 @@ Roster RosterEditor::Finish(int64_t version) && {
   absl::flat_hash_map<int64_t, std::shared_ptr<Roster::Node>> nodes;
   const int64_t blocks = next_.num_blocks();
   next_.nodes_.resize((blocks + Roster::kFanOut - 1) / Roster::kFanOut);
-  for (auto& [b, block] : edited_) {
+  for (auto& [b, edited] : edited_) {
+    std::shared_ptr<RosterBlock>& block = edited.block;
     block->skim = MakeBlockSkim(
         block->skill_mean.data(), block->skill_variance.data(),
         next_.num_skills_, block->price_per_answer.data(),

@@ -58,8 +58,14 @@ struct RosterBlock {
   std::array<int64_t, kLabelers> updated_unix_micros{};
   // A Bloom filter over qualifications, to skip most of those who lack one.
   std::array<uint64_t, kLabelers> qualification_filter{};
-  std::array<std::shared_ptr<const LabelerProfile>, kLabelers> profile;
-  uint64_t live = 0;  // bit i: there is a labeler, and she is not deleted
+  const LabelerProfile& profile(int lane) const { return *(*profiles)[lane]; }
+  // Shared with the blocks that this one was copied from until a profile
+  // changes: blocks are copied all the time, and counting 64 references would
+  // cost more than all the rest of it.
+  using Profiles = std::array<std::shared_ptr<const LabelerProfile>, kLabelers>;
+  std::shared_ptr<const Profiles> profiles;
+  uint64_t live = 0;     // bit i: there is a labeler, and she is not deleted
+  uint64_t grouped = 0;  // bit i: she has a correlation group
   // Of all the above, for a first look; made by RosterEditor::Finish().
   BlockSkim skim;
 };
@@ -106,7 +112,7 @@ class Roster {
   static int lane(int32_t row) { return row % RosterBlock::kLabelers; }
   bool live(int32_t row) const { return (block_of(row).live >> lane(row)) & 1; }
   const LabelerProfile& profile(int32_t row) const {
-    return *block_of(row).profile[lane(row)];
+    return block_of(row).profile(lane(row));
   }
   // A labeler in plain words.
   Labeler Describe(int32_t row) const;
@@ -157,7 +163,13 @@ class RosterEditor {
 
  private:
   Roster next_;
-  absl::flat_hash_map<int64_t, std::shared_ptr<RosterBlock>> edited_;
+  struct Edited {
+    std::shared_ptr<RosterBlock> block;
+    RosterBlock::Profiles* profiles = nullptr;  // the block's; null: shared
+  };
+  Edited& EditedOf(int32_t row);
+
+  absl::flat_hash_map<int64_t, Edited> edited_;  // by block
 };
 
 }  // namespace allot

@@ -11,7 +11,10 @@ constexpr double kUnit = 0x1.0p30;
 // No single labeler counts as further out than this, in logits.
 constexpr double kReach = 20;
 
-int64_t ToUnits(double x) { return std::llround(x * kUnit); }
+// To the nearest; the C library's way is a call.
+int64_t ToUnits(double x) {
+  return static_cast<int64_t>(x * kUnit + std::copysign(0.5, x));
+}
 
 double FromUnits(int64_t units) { return static_cast<double>(units) / kUnit; }
 

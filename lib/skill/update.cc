@@ -44,6 +44,44 @@ ALLOT_SKILL_INLINE double Likelihood(double logit, double classes_times_q) {
   return e * knows + classes_times_q * knows;
 }
 
+// At centre + deviation * node for all positive nodes, then at centre -
+// deviation * node.
+ALLOT_SKILL_INLINE void LikelihoodsBody(double centre, double deviation,
+                                        double classes_times_q,
+                                        double* __restrict right,
+                                        double* __restrict left) {
+  for (int j = 0; j < kPairs; ++j) {
+    right[j] = Likelihood(centre + deviation * kNode[j], classes_times_q);
+  }
+  for (int j = 0; j < kPairs; ++j) {
+    left[j] = Likelihood(centre - deviation * kNode[j], classes_times_q);
+  }
+}
+
+void PlainLikelihoods(double centre, double deviation, double classes_times_q,
+                      double* right, double* left) {
+  LikelihoodsBody(centre, deviation, classes_times_q, right, left);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) void Avx2Likelihoods(double centre,
+                                                     double deviation,
+                                                     double classes_times_q,
+                                                     double* right,
+                                                     double* left) {
+  LikelihoodsBody(centre, deviation, classes_times_q, right, left);
+}
+#endif
+
+using Likelihoods = decltype(&PlainLikelihoods);
+
+Likelihoods BestLikelihoods() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) return Avx2Likelihoods;
+#endif
+  return PlainLikelihoods;
+}
+
 }  // namespace
 
 TiltedMoments MatchMoments(double mean, double variance, double difficulty,
@@ -52,10 +90,8 @@ TiltedMoments MatchMoments(double mean, double variance, double difficulty,
   const double centre = mean - difficulty;
   const double classes_times_q = classes * belief;
   double right[kPairs], left[kPairs];
-  for (int j = 0; j < kPairs; ++j) {
-    right[j] = Likelihood(centre + deviation * kNode[j], classes_times_q);
-    left[j] = Likelihood(centre - deviation * kNode[j], classes_times_q);
-  }
+  static const Likelihoods likelihoods = BestLikelihoods();
+  likelihoods(centre, deviation, classes_times_q, right, left);
   double total = 0, first = 0, second = 0;
   for (int j = 0; j < kPairs; ++j) {
     const double both = kWeight[j] * (right[j] + left[j]);

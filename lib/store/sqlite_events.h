@@ -4,6 +4,7 @@
 #define ALLOT_LIB_STORE_SQLITE_EVENTS_H_
 
 #include <cstdint>
+#include <span>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -34,12 +35,13 @@ class SqliteEventWriter {
   absl::Status Write(int64_t sequence, const std::string& pool,
                      const LabelerUpdate& update);
   absl::Status Write(int64_t sequence, const std::string& pool,
-                     const Answer& answer);
+                     std::span<const Answer> answers);
   absl::Status Write(int64_t sequence, const Event& event,
                      const RequestAnswered& answered);
 
   SqliteStatement event_;
   SqliteStatement answer_;
+  SqliteStatement answers_;  // several rows
   SqliteStatement labeler_update_;
   SqliteStatement request_;
 };
