@@ -46,6 +46,21 @@ def free_port():
         return s.getsockname()[1]
 
 
+def halves():
+    """The cores in two parts, or None twice if there is but one."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        return None, None
+    return cores[:len(cores) // 2], cores[len(cores) // 2:]
+
+
+def bound_to(cores, command):
+    """The command, on these cores only; None: on any."""
+    if cores is None:
+        return command
+    return ['taskset', '--cpu-list', ','.join(map(str, cores)), *command]
+
+
 def child(command, **kwargs):
     process = subprocess.Popen(command, **kwargs)
     _children.append(process)
@@ -95,9 +110,9 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def allotd(*flags, store='memory:', cwd=None, env=None):
-    return Server([os.path.join(BIN, 'allotd'), '--listen=127.0.0.1:0',
-                   '--http_listen=127.0.0.1:0', f'--store={store}', *flags],
+def allotd(*flags, store='memory:', cwd=None, env=None, cores=None):
+    return Server(bound_to(cores, [os.path.join(BIN, 'allotd'), '--listen=127.0.0.1:0',
+                                   '--http_listen=127.0.0.1:0', f'--store={store}', *flags]),
                   cwd=cwd, env=env)
 
 
@@ -109,10 +124,10 @@ def load_command(scenario, server, *flags):
             str(server.pid), '--json', '-', '--quiet', *flags]
 
 
-def load(scenario, server, *flags):
+def load(scenario, server, *flags, cores=None):
     """Runs a scenario: its figures, phases by name. Thresholds are the caller's."""
-    done = subprocess.run(load_command(scenario, server, *flags), stdout=subprocess.PIPE,
-                          text=True, check=False)
+    done = subprocess.run(bound_to(cores, load_command(scenario, server, *flags)),
+                          stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode not in (0, 1):
         raise SystemExit('allot-load failed')
     if not done.stdout:
