@@ -14,6 +14,11 @@ namespace {
 // tried: the estimate may be wrong, and only trying shows it.
 constexpr uint32_t kTrials = 32;
 
+// So many times as long as calls should take in the long run one may wait in a
+// burst. The concurrency limit finds its level within a few windows of calls,
+// but what was let in before that waits in line.
+constexpr int64_t kBurst = 4;
+
 }  // namespace
 
 Admission::Admission(const Clock* clock, WorkerPool* workers, Metrics* metrics,
@@ -48,6 +53,9 @@ absl::StatusOr<Admitted> Admission::Admit(Job* job, const Arrival& arrival,
   job->least_nanos = estimate.least_nanos;
   job->finish_by_nanos =
       arrival.deadline_nanos.value_or(std::numeric_limits<int64_t>::max());
+  if (const auto allowance = limit_.AllowanceNanos(estimate.usual_nanos)) {
+    job->longest_wait_nanos = kBurst * *allowance;
+  }
   // Once it is accepted it may be over, and gone, before Submit() returns.
   Submitted outcome = workers_.Submit(job);
   if (outcome == Submitted::kTooLate &&

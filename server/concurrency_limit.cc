@@ -9,14 +9,14 @@ namespace allot {
 bool ConcurrencyLimit::Observe(int64_t now_nanos, int64_t sojourn_nanos,
                                int64_t service_nanos, int in_flight) {
   constexpr auto kRelaxed = std::memory_order_relaxed;
-  const int64_t target = target_nanos_.load(kRelaxed);
+  const std::optional<int64_t> allowance = AllowanceNanos(service_nanos);
   const double before = limit_.load(kRelaxed);
-  if (target <= 0) {
+  if (!allowance) {
     limit_.store(options_.most, kRelaxed);
     return before != options_.most;
   }
   sojourn_nanos_.fetch_add(sojourn_nanos, kRelaxed);
-  allowed_nanos_.fetch_add(kFactor * service_nanos + target, kRelaxed);
+  allowed_nanos_.fetch_add(*allowance, kRelaxed);
   const int calls = calls_.fetch_add(1, kRelaxed) + 1;
   const int64_t opened = opened_nanos_.load(kRelaxed);
   if (calls < (now_nanos - opened < kWindowNanos ? kWindowCalls : kFewCalls)) {

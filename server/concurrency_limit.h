@@ -18,6 +18,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 namespace allot {
 
@@ -45,6 +46,14 @@ class ConcurrencyLimit {
   // changed.
   bool Observe(int64_t now_nanos, int64_t sojourn_nanos, int64_t service_nanos,
                int in_flight);
+
+  // How long calls of so much work should take in the long run, waiting
+  // included; nullopt if nothing is asked of them.
+  std::optional<int64_t> AllowanceNanos(int64_t service_nanos) const {
+    const int64_t target = target_nanos_.load(std::memory_order_relaxed);
+    if (target <= 0) return std::nullopt;
+    return kFactor * service_nanos + target;
+  }
 
   int limit() const {
     return static_cast<int>(limit_.load(std::memory_order_relaxed));

@@ -45,6 +45,8 @@ class Job {
   int64_t least_nanos = 0;
   // Of no use to anybody after this; Clock::MonotonicNanos().
   int64_t finish_by_nanos = std::numeric_limits<int64_t>::max();
+  // If it would have to wait for longer it is refused, unless it is patient.
+  int64_t longest_wait_nanos = std::numeric_limits<int64_t>::max();
   // Its sender waits for it before he sends the next one: he is slowed down by
   // waiting, not by refusals.
   bool patient = false;

@@ -46,11 +46,16 @@ Submitted WorkerPool::Submit(Job* job) {
     MutexLock lock(mutex_);
     if (draining_) return Submitted::kDraining;
     const bool here = RunsHere(*job);
-    if (job->finish_by_nanos != std::numeric_limits<int64_t>::max()) {
+    constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+    if (std::min(job->finish_by_nanos, job->longest_wait_nanos) != kNever) {
       const int64_t now = clock_.MonotonicNanos();
       const int64_t wait = here ? 0 : NanosUntilStart(*job, now);
-      if (now + wait + job->least_nanos > job->finish_by_nanos) {
+      if (job->finish_by_nanos != kNever &&
+          now + wait + job->least_nanos > job->finish_by_nanos) {
         return Submitted::kTooLate;
+      }
+      if (wait > job->longest_wait_nanos && !job->patient) {
+        return Submitted::kOverLimit;
       }
     }
     if (here) {

@@ -25,8 +25,10 @@ enum class Submitted {
   kAccepted,
   kRunHere,  // not taken: whoever submitted it runs it now, then says RanHere()
   kQueueFull,  // as many wait as may
-  kOverLimit,  // as many are in flight as the present limit allows
-  kTooLate,    // it could not be done by its finish_by_nanos
+  // As many are in flight as the present limit allows, or what waits before it
+  // takes longer than it may wait.
+  kOverLimit,
+  kTooLate,  // it could not be done by its finish_by_nanos
   kDraining,
 };
 

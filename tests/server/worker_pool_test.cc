@@ -176,6 +176,27 @@ bool InTime(WorkerPool& pool, const Clock& clock, int64_t nanos,
   return outcome == Submitted::kAccepted;
 }
 
+TEST(WorkerPool, WhatWouldWaitTooLongIsRefusedUnlessItIsPatient) {
+  ManualClock clock;
+  WorkerPool pool(&clock, {.workers = 1, .queue = 8});
+  BusyWorker busy(pool);
+  Work waiting;
+  waiting.expected_nanos = 1'000'000'000;
+  ASSERT_EQ(pool.Submit(&waiting), Submitted::kAccepted);
+  Work hurried, content, patient;
+  for (Work* work : {&hurried, &content, &patient}) {
+    work->expected_nanos = 1'000;
+    work->longest_wait_nanos = 900'000'000;
+  }
+  content.longest_wait_nanos = 1'100'000'000;
+  patient.patient = true;
+  EXPECT_EQ(pool.Submit(&hurried), Submitted::kOverLimit);
+  EXPECT_EQ(pool.Submit(&content), Submitted::kAccepted);
+  EXPECT_EQ(pool.Submit(&patient), Submitted::kAccepted);
+  busy.gate.Open();
+  pool.Drain();
+}
+
 TEST(WorkerPool, WhatRunsHasToEndFirst) {
   ManualClock clock;
   for (const bool express : {false, true}) {
