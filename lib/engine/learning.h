@@ -2,11 +2,13 @@
 // How answers become skill.
 //
 // Each answer carries a site: what it says about its labeler's skills, given
-// how believable it is by all the *other* answers to its task. When an answer
-// arrives, the belief in every answer of that task moves, and those that moved
+// how believable it is by all the *other* answers to its task. When answers
+// arrive, the belief in every answer of their task moves, and those that moved
 // noticeably are revised: taken out, made again, put back. So an early answer
 // earns its credit from later ones, each answer counts exactly once, and no
-// belief ever rests on itself.
+// belief ever rests on itself. A site depends on what is believed without it,
+// and not on what it was before: so answers that arrive together are learned
+// from at one go.
 #ifndef ALLOT_LIB_ENGINE_LEARNING_H_
 #define ALLOT_LIB_ENGINE_LEARNING_H_
 

@@ -99,6 +99,157 @@ TEST_F(LearningTest, BeliefsWithoutGoldDoNotRunAway) {
   EXPECT_LT(std::abs(bias / static_cast<double>(skill_.size())), 0.4);
 }
 
+// Of random reports: several answers to a task in a call, answers to tasks that
+// have some already, duplicates, gold that is known from the start or comes
+// late, handling times.
+class RandomReports {
+ public:
+  static constexpr int kLabelers = 150;
+  static constexpr int kTasks = 60;
+
+  explicit RandomReports(uint64_t seed) : rng_(seed) {}
+
+  AnswerReport Next(const Pool& pool) {
+    AnswerReport report;
+    report.pool = "p";
+    const auto first = static_cast<int>(rng_.Below(kTasks));
+    for (int n = static_cast<int>(rng_.Below(12)); n >= 0; --n) {
+      const int task = (first + static_cast<int>(rng_.Below(5))) % kTasks;
+      Answer& answer = report.answers.emplace_back();
+      answer.task = absl::StrCat("t", task);
+      answer.labeler = absl::StrCat("l", rng_.Below(kLabelers));
+      answer.label = rng_.Bernoulli(0.7) ? task % 3 : (task + 1) % 3;
+      if (rng_.Bernoulli(0.5))
+        answer.handling_seconds = 1 + 50 * rng_.Uniform();
+    }
+    if (rng_.Bernoulli(0.2)) {
+      Task& task = report.tasks.emplace_back(
+          DefaultTask(pool, absl::StrCat("t", first)));
+      task.gold_label = first % 3;
+    }
+    return report;
+  }
+
+ private:
+  Rng rng_;
+};
+
+class RandomReportsTest : public EngineTest,
+                          public testing::WithParamInterface<int> {
+ protected:
+  void SetUp() override {
+    Pool pool = SimplePool(2, 3);
+    pool.learning.drift_per_day = 0.01;
+    MakePool(pool);
+    std::vector<LabelerUpdate> labelers;
+    for (int i = 0; i < RandomReports::kLabelers; ++i) {
+      labelers.push_back(MakeLabeler(absl::StrCat("l", i)));
+      if (i % 7 == 0) labelers.back().correlation_group = "models";
+    }
+    Add(labelers);
+  }
+  // All that is believed of anybody.
+  std::vector<double> Beliefs() const {
+    std::vector<double> all;
+    for (int i = 0; i < RandomReports::kLabelers; ++i) {
+      const Labeler labeler = Get(absl::StrCat("l", i));
+      for (const SkillBelief& skill : labeler.skills) {
+        all.push_back(skill.mean);
+        all.push_back(skill.variance);
+      }
+      all.push_back(ExpectedSeconds(labeler.speed, 30));
+      all.push_back(static_cast<double>(labeler.answers));
+    }
+    return all;
+  }
+};
+
+TEST_P(RandomReportsTest, AreLearnedFromAlikeWhenTheyAreMadeAndWhenReplayed) {
+  RandomReports reports(GetParam());
+  const std::shared_ptr<const Pool> pool = *engine_->FindPool("p");
+  for (int n = 0; n < 150; ++n) {
+    ASSERT_TRUE(engine_->ReportAnswers(reports.Next(*pool)).ok());
+    clock_.Advance(absl::Hours(1));
+  }
+  const std::vector<double> before = Beliefs();
+  Restart();
+  EXPECT_EQ(Beliefs(), before);
+}
+
+TEST_P(RandomReportsTest, TeachTheSameInWhateverOrderTasksTakeTurns) {
+  RandomReports reports(GetParam());
+  const std::shared_ptr<const Pool> pool = *engine_->FindPool("p");
+  std::vector<AnswerReport> made;
+  for (int n = 0; n < 40; ++n) made.push_back(reports.Next(*pool));
+  for (const AnswerReport& report : made) {
+    ASSERT_TRUE(engine_->ReportAnswers(report).ok());
+  }
+  const std::vector<double> mixed = Beliefs();
+  store_ = *OpenStore("memory:");
+  Restart();
+  SetUp();
+  for (AnswerReport& report : made) {
+    // By task, in the order of their first answers.
+    std::vector<Answer> sorted;
+    while (!report.answers.empty()) {
+      const std::string task = report.answers[0].task;
+      for (const Answer& answer : report.answers) {
+        if (answer.task == task) sorted.push_back(answer);
+      }
+      std::erase_if(report.answers,
+                    [&](const Answer& answer) { return answer.task == task; });
+    }
+    report.answers = std::move(sorted);
+    ASSERT_TRUE(engine_->ReportAnswers(std::move(report)).ok());
+  }
+  const std::vector<double> by_task = Beliefs();
+  ASSERT_EQ(by_task.size(), mixed.size());
+  for (size_t i = 0; i < mixed.size(); ++i) {
+    EXPECT_NEAR(by_task[i], mixed[i], 1e-5 * (1 + std::abs(mixed[i])));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomReportsTest, testing::Range(1, 6));
+
+TEST_F(LearningTest, AnswersTeachTheSameTogetherAndOneByOne) {
+  const auto learned = [&](bool together) {
+    store_ = *OpenStore("memory:");
+    Restart();
+    MakePool(SimplePool(1, 3));
+    std::vector<LabelerUpdate> labelers;
+    for (int i = 0; i < 20; ++i) {
+      labelers.push_back(
+          WithSkill(MakeLabeler(absl::StrCat("l", i)), 0.1 * i, 0.5));
+    }
+    Add(labelers);
+    Rng rng(5);
+    for (int t = 0; t < 120; ++t) {
+      std::vector<Answer> answers;
+      const auto first = static_cast<int>(rng.Below(20));
+      for (int a = 0; a < 4; ++a) {
+        answers.push_back({.task = absl::StrCat("t", t),
+                           .labeler = absl::StrCat("l", (first + a) % 20),
+                           .label = rng.Bernoulli(0.7) ? 0 : 1 + a % 2});
+      }
+      if (together) {
+        Report(answers);
+      } else {
+        for (const Answer& answer : answers) Report({answer});
+      }
+    }
+    std::vector<double> means;
+    for (int i = 0; i < 20; ++i) {
+      means.push_back(Get(absl::StrCat("l", i)).skills[0].mean);
+    }
+    return means;
+  };
+  const std::vector<double> together = learned(true), apart = learned(false);
+  for (size_t i = 0; i < together.size(); ++i) {
+    // A belief that moved by less than what is noticed is not revised.
+    EXPECT_NEAR(together[i], apart[i], 0.02);
+  }
+}
+
 TEST_F(LearningTest, LateGoldCorrectsWhatTheCrowdBelieved) {
   MakePool();
   Add({MakeLabeler("right"), MakeLabeler("w1"), MakeLabeler("w2")});

@@ -112,6 +112,30 @@ TEST(Roster, TheQualificationFilterHoldsEveryQualification) {
               ElementsAre("dicom", "german"));
 }
 
+TEST(Roster, AChangedProfileIsItsOwnRostersAlone) {
+  const Roster first = WithLabelers(3);
+  RosterEditor moved(first);
+  moved.Edit(0).capacity[0] = 7;
+  const Roster second = std::move(moved).Finish(2);
+  EXPECT_EQ(&second.profile(1), &first.profile(1)) << "shared until it changes";
+  RosterEditor renamed(second);
+  renamed.SetProfile(1, {.id = "l1", .correlation_group = "models"});
+  renamed.SetProfile(2, {.id = "l2", .qualifications = {"dicom"}});
+  const Roster third = std::move(renamed).Finish(3);
+  EXPECT_EQ(third.profile(1).correlation_group, "models");
+  EXPECT_EQ(third.block(0).grouped, 0b010u);
+  EXPECT_THAT(third.profile(2).qualifications, ElementsAre("dicom"));
+  EXPECT_EQ(&third.profile(0), &first.profile(0));
+  for (const Roster* earlier : {&first, &second}) {
+    EXPECT_EQ(earlier->profile(1).correlation_group, "");
+    EXPECT_THAT(earlier->profile(2).qualifications, ElementsAre());
+    EXPECT_EQ(earlier->block(0).grouped, 0u);
+  }
+  RosterEditor alone(third);
+  alone.SetProfile(1, {.id = "l1"});
+  EXPECT_EQ(std::move(alone).Finish(4).block(0).grouped, 0u);
+}
+
 TEST(Roster, ReadersKeepAConsistentSnapshotWhileAWriterPublishes) {
   // Every snapshot keeps the capacities equal; a torn one would not.
   Published<Roster> published(

@@ -45,6 +45,16 @@ TEST(JsonList, WritesJson) {
   EXPECT_EQ(text, "[]");
 }
 
+TEST(JsonList, WritesWholeNumbersInTheirShortestForm) {
+  std::string text;
+  ASSERT_TRUE(
+      AppendJson(std::vector<double>{0, -0.0, 1, -1, 30, 99'999, 100'000,
+                                     100'001, 0.5, 99'999.5, 1e300},
+                 text)
+          .ok());
+  EXPECT_EQ(text, "[0,-0,1,-1,30,99999,1e+05,100001,0.5,99999.5,1e+300]");
+}
+
 TEST(JsonList, WritesTasksAndLeasesAsListsOfTheirFields) {
   Task task;
   task.id = "t\"1\n";

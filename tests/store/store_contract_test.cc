@@ -262,6 +262,44 @@ TEST_P(StoreContract, AppendsAllEventsOrNone) {
   EXPECT_EQ(LoadAll(*store_).size(), 2u);
 }
 
+TEST_P(StoreContract, KeepsTheOrderOfAnyNumberOfAnswers) {
+  constexpr int kMost = 20;
+  for (int count = 0; count <= kMost; ++count) {
+    Append({AnswersEvent(count, count)});
+  }
+  Reopen();
+  int count = 0;
+  EXPECT_TRUE(
+      store_
+          ->LoadAll({},
+                    [&](int64_t, Event&& event) {
+                      const Event written = AnswersEvent(count, count);
+                      EXPECT_EQ(
+                          std::get<AnswersRecorded>(event.body).answers,
+                          std::get<AnswersRecorded>(written.body).answers);
+                      ++count;
+                      return absl::OkStatus();
+                    })
+          .ok());
+  EXPECT_EQ(count, kMost + 1);
+}
+
+TEST_P(StoreContract, KeepsNoAnswerOfAReportOfWhichOneIsRefused) {
+  if (store_->shared()) GTEST_SKIP() << "left to those who fold the log";
+  Append({AnswersEvent(0, 4)});
+  const std::map<int64_t, std::string> before = LoadAll(*store_);
+  for (const size_t at : {0u, 5u, 8u, 12u, 19u}) {
+    Event event = AnswersEvent(1, 20);
+    Answer& again = std::get<AnswersRecorded>(event.body).answers[at];
+    again = std::get<AnswersRecorded>(AnswersEvent(0, 1).body).answers[0];
+    EXPECT_EQ(AppendAtEnd(*store_, {event}).status().code(),
+              absl::StatusCode::kAlreadyExists);
+  }
+  Reopen();
+  EXPECT_EQ(LoadAll(*store_), before);
+  Append({AnswersEvent(1, 20)});
+}
+
 TEST_P(StoreContract, StopsLoadingWhenTheVisitorSaysSo) {
   Append({AnswersEvent(0, 1), AnswersEvent(1, 1), AnswersEvent(2, 1)});
   int visits = 0;
