@@ -88,13 +88,15 @@ Start ReadMatrix(const DenseProblem& problem, int32_t flip,
     row.flip = flip;
     row.start = dense::RowStart(i, columns);
     bool complete = false;
-    dense::FindNearestRaw(row, found, complete, start.least, start.most);
+    dense::FindNearestRaw(row, dense::kShortTarget, found, complete,
+                          start.least, start.most);
     dense::Lists<int64_t>& lists = start.lists;
     const size_t first = lists.kStride * i;
     lists.size[i] = found.count;
     lists.near[i] = dense::WriteList<int32_t>(
         found, nullptr, &lists.column[first], &lists.cost[first]);
     lists.bound[i] = complete ? kNever<int64_t> : found.bound;
+    lists.cost_floor[i] = lists.bound[i];
     lists.near_floor[i] =
         std::min<int64_t>(int64_t{found.near} + 1, lists.bound[i]);
     start.rows = i + 1;
@@ -115,9 +117,11 @@ void Rebase(dense::Lists<From>& from, int64_t shift, dense::Lists<To>& to) {
   const size_t rows = to.size.size();
   to.bound.resize(rows);
   to.near_floor.resize(rows);
+  to.cost_floor.resize(rows);
   for (size_t i = 0; i < rows; ++i) {
     to.bound[i] = move(from.bound[i]);
     to.near_floor[i] = move(from.near_floor[i]);
+    to.cost_floor[i] = move(from.cost_floor[i]);
     int32_t* cost = &to.cost[to.kStride * i];
     // The pad keeps its own value; costs fit by the choice of base.
     for (int32_t k = 0; k < to.size[i]; ++k)
@@ -246,22 +250,6 @@ void Keep(const DenseProblem& problem, Solver<int32_t>& solver, int32_t flip,
   }
 }
 
-// Whether the changed rows' costs still fit the 32-bit state.
-bool Fits(const DenseProblem& problem, const DenseWarmStart::State& state,
-          std::span<const int32_t> changed_rows) {
-  for (const int32_t i : changed_rows) {
-    const int32_t* row = problem.costs.data() + problem.columns * i;
-    int32_t least = row[0] ^ state.flip, most = least;
-    for (int64_t j = 1; j < problem.columns; ++j) {
-      least = std::min(least, row[j] ^ state.flip);
-      most = std::max(most, row[j] ^ state.flip);
-    }
-    if (least < state.base || int64_t{most} - state.base >= kNarrowRange)
-      return false;
-  }
-  return true;
-}
-
 // The solve's parts that do not depend on the width of prices.
 class Run {
  public:
@@ -321,7 +309,6 @@ DenseAssignment Run::Finish(Solver<int32_t>& narrow, int32_t base) {
 }
 
 std::optional<DenseAssignment> Run::Warm(DenseWarmStart::State& state) {
-  if (!Fits(problem_, state, options_.changed_rows)) return std::nullopt;
   Solver<int32_t> solver = Narrow(state.base);
   solver.lists = std::move(state.lists);
   solver.price = std::move(state.price);
@@ -330,7 +317,8 @@ std::optional<DenseAssignment> Run::Warm(DenseWarmStart::State& state) {
   solver.matched_cost = std::move(state.matched_cost);
   for (const int32_t i : options_.changed_rows) {
     if (solver.column_of_row[i] != kNone) solver.Unmatch(i);
-    solver.Refresh(i);
+    // The changed costs must still fit the 32-bit state.
+    if (!solver.Renew(i)) return std::nullopt;
   }
   solver.RunWarm();
   if (solver.overflow) return std::nullopt;

@@ -164,10 +164,9 @@ void ColumnMinima(const RowView& row, int32_t rows, int32_t* minima,
   }
 }
 
-void FindNearestRaw(const RowView& row, Found<int32_t>& found, bool& complete,
-                    int32_t& least, int32_t& most) {
-  Find<Read::kRaw, int32_t>(row, nullptr, kShortTarget, found, complete, least,
-                            most);
+void FindNearestRaw(const RowView& row, int target, Found<int32_t>& found,
+                    bool& complete, int32_t& least, int32_t& most) {
+  Find<Read::kRaw, int32_t>(row, nullptr, target, found, complete, least, most);
 }
 
 template <typename Price>

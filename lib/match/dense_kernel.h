@@ -69,8 +69,8 @@ void FindNearest(const RowView& row, const Price* price, int target,
 // Widens [least, most] to the flipped costs seen. `found.bound` may be
 // INT32_MAX with `complete` false: some column was left out and costs
 // INT32_MAX.
-void FindNearestRaw(const RowView& row, Found<int32_t>& found, bool& complete,
-                    int32_t& least, int32_t& most);
+void FindNearestRaw(const RowView& row, int target, Found<int32_t>& found,
+                    bool& complete, int32_t& least, int32_t& most);
 
 // Finds every cell with value in [floor, found.bound), where the bound is
 // chosen so that at least 14 are found unless fewer are left.

@@ -40,12 +40,13 @@ struct ListView {
 template <typename Price>
 BestTwo<Price> ListBest(const ListView<Price>& list, const Price* price);
 
-// The listed columns that base + cost + price brings closer than both `limit`
-// and their present distance; the output has room for kListCapacity + 8.
+// The listed columns of cost below `cost_limit` that base + cost + price brings
+// closer than both `limit` and their present distance; the output has room for
+// kListCapacity + 8.
 template <typename Price>
 int Closer(const ListView<Price>& list, const Price* price,
-           const Price* distance, Price base, Price limit, int32_t* out_column,
-           Price* out_distance);
+           const Price* distance, Price base, Price limit, Price cost_limit,
+           int32_t* out_column, Price* out_distance);
 
 }  // namespace allot::dense
 

@@ -6,6 +6,8 @@
 #include "lib/match/dense_solver.h"
 
 #include <algorithm>
+#include <limits>
+#include <type_traits>
 
 namespace allot::dense {
 
@@ -23,8 +25,48 @@ bool Solver<Price>::Tick() {
 }
 
 template <typename Price>
+bool Solver<Price>::ListCheapest(int32_t i) {
+  if constexpr (std::is_same_v<Price, int32_t>) {
+    int32_t least = std::numeric_limits<int32_t>::max(), most = ~least;
+    bool complete;
+    FindNearestRaw(Row(i), kLongTarget, found_, complete, least, most);
+    if (!InRange(least, most)) return false;
+    const size_t first = Lists<Price>::kStride * i;
+    for (int k = 0; k < found_.count; ++k) found_.value[k] -= matrix_.base;
+    found_.near -= matrix_.base;
+    found_.bound = complete ? kNever<int32_t> : found_.bound - matrix_.base;
+    lists.size[i] = found_.count;
+    lists.near[i] = WriteList<int32_t>(found_, nullptr, &lists.column[first],
+                                       &lists.cost[first]);
+    lists.near_floor[i] =
+        found_.near < found_.bound ? found_.near + 1 : found_.bound;
+    lists.bound[i] = lists.cost_floor[i] = found_.bound;
+  }
+  return true;
+}
+
+template <typename Price>
+bool Solver<Price>::Renew(int32_t i) {
+  if (matrix_.columns > matrix_.rows) {
+    if (!ListCheapest(i)) return false;
+    if (ListBest(i).best <= lists.bound[i]) return true;
+  } else {
+    const RowView row = Row(i);
+    int32_t least = std::numeric_limits<int32_t>::max(), most = ~least;
+    for (int32_t j = 0; j < row.columns; ++j) {
+      least = std::min(least, row.cells[j] ^ row.flip);
+      most = std::max(most, row.cells[j] ^ row.flip);
+    }
+    if (!InRange(least, most)) return false;
+  }
+  Refresh(i);
+  return true;
+}
+
+template <typename Price>
 void Solver<Price>::Refresh(int32_t i) {
   ++work.refreshes;
+  lists.cost_floor[i] = 0;
   FindNearest(Row(i), price.data(), list_target_, found_);
   const size_t first = Lists<Price>::kStride * i;
   lists.size[i] = found_.count;
@@ -262,9 +304,9 @@ void Solver<Price>::RunWarm() {
     if (column_of_row[i] == kNone) free_rows.push_back(i);
   // Few rows are refreshed, and searched from many times.
   list_target_ = kLongTarget;
-  fillers_ = matrix_.columns > matrix_.rows;
   work.searches = static_cast<int64_t>(free_rows.size());
   PrepareSearch();
+  if (matrix_.columns > matrix_.rows) PrepareFillers(free_rows.size());
   for (const int32_t i : free_rows) {
     if (!Augment(i)) return;
   }
