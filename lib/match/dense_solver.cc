@@ -9,7 +9,15 @@
 #include <limits>
 #include <type_traits>
 
+#include "lib/match/dense_order.h"
+
 namespace allot::dense {
+namespace {
+
+// More than one row in eight without a column: they compete.
+constexpr int kManyFree = 8;
+
+}  // namespace
 
 template <typename Price>
 Solver<Price>::Solver(const Matrix& matrix, Price outside_value,
@@ -235,10 +243,44 @@ void Solver<Price>::Loosen(Price slack, std::vector<int32_t>& free_rows) {
 }
 
 template <typename Price>
+bool Solver<Price>::StartInOrder(std::vector<int32_t>& free_rows) {
+  OrderedStart start;
+  if (!FindOrder(Row(0), start)) return false;
+  // Prices matter up to a constant: raised above those at hand, they leave
+  // every bound true.
+  int64_t rise = 0, most = 0;
+  for (int32_t j = 0; j < matrix_.columns; ++j)
+    rise = std::max(rise, price[j] - start.price[j]);
+  for (int64_t& p : start.price) most = std::max(most, p += rise);
+  if (most >= kPriceLimit<Price> / 2) return false;
+  std::copy(start.price.begin(), start.price.end(), price.begin());
+  free_rows.clear();
+  std::fill(column_of_row.begin(), column_of_row.end(), kNone);
+  std::fill(row_of_column.begin(), row_of_column.end(), kNone);
+  int32_t loose = 0;
+  for (int32_t k = 0; k < matrix_.rows; ++k) {
+    const int32_t i = start.row[k], j = start.column[k];
+    if (k % 16 == 0 && deadline_.Passed()) {
+      expired = true;
+      return false;
+    }
+    Refresh(i);
+    Match(i, j, CostAt(i, j));
+    if (matched_cost[i] + price[j] > RowDual(i)) ++loose;
+  }
+  return loose <= matrix_.rows / kManyFree;
+}
+
+template <typename Price>
 void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
   work.scaled = true;
   // Rows that compete use up their lists: longer ones save readings.
   list_target_ = kLongTarget;
+  if (StartInOrder(free_rows)) {
+    Loosen(0, free_rows);
+    return;
+  }
+  if (expired) return;
   // Start well above the spread of values inside a list: starting at it is a
   // price war (i * j then takes minutes), much higher undoes what the reduction
   // found. Ten times the median spread and a fivefold step were best on
@@ -280,11 +322,11 @@ void Solver<Price>::Run() {
     Reduce(4 * asked, free_rows);
     if (overflow || expired) return;
   }
-  // More than one row in eight still free: they want the same columns. With few
+  // Many rows still free: they want the same columns. With few
   // rows the searches are done before the auction's phases are.
   constexpr int32_t kFewRows = 256;
   if (square() && matrix_.rows > kFewRows &&
-      static_cast<int64_t>(free_rows.size()) > asked / 8) {
+      static_cast<int64_t>(free_rows.size()) > asked / kManyFree) {
     Scale(free_rows);
     if (overflow || expired) return;
     Reduce(2 * static_cast<int64_t>(free_rows.size()), free_rows);

@@ -159,6 +159,9 @@ class Solver {
   // pairs are then within epsilon of tight.
   void Auction(Price epsilon, std::vector<int32_t>& free_rows);
   void Scale(std::vector<int32_t>& free_rows);
+  // Takes the start of dense_order.h, if there is one. True if few rows are
+  // left to improve; then no row is free.
+  bool StartInOrder(std::vector<int32_t>& free_rows);
   int32_t FreeTie(int32_t i, Price value, int32_t& cost) const;
   void Loosen(Price slack, std::vector<int32_t>& free_rows);
   bool Tick();
