@@ -78,6 +78,11 @@ template <typename Price>
 void FindFrom(const RowView& row, const Price* price, Price floor,
               Found<Price>& found);
 
+// Finds the cells of value at most `threshold`; where they are more than
+// `limit` or so, only cells below some lower one. `found.bound` tells.
+void FindUpTo(const RowView& row, const int32_t* price, int32_t threshold,
+              int limit, Found<int32_t>& found);
+
 // Whether this machine runs the AVX2 kernels; tests may forbid them.
 bool HasAvx2();
 void ForbidAvx2ForTesting(bool forbid);

@@ -124,9 +124,44 @@ ALLOT_AVX2 int CloserAvx2(const ListView<int32_t>& list, const int32_t* price,
   return count;
 }
 
+template <bool kAdd>
+ALLOT_AVX2 int32_t ShiftByPricesAvx2(const int32_t* column, const int32_t* from,
+                                     int32_t count, const int32_t* price,
+                                     int32_t* to) {
+  int32_t k = 0;
+  for (; k + 8 <= count; k += 8) {
+    const __m256i x =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + k));
+    const __m256i p = Lookup8(price, column + k);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + k),
+                        kAdd ? _mm256_add_epi32(x, p) : _mm256_sub_epi32(x, p));
+  }
+  return k;
+}
+
 #endif  // __x86_64__
 
 }  // namespace
+
+void AddPrices(const int32_t* column, const int32_t* cost, int32_t count,
+               const int32_t* price, int32_t* values) {
+  int32_t k = 0;
+#if defined(__x86_64__)
+  if (HasAvx2())
+    k = ShiftByPricesAvx2<true>(column, cost, count, price, values);
+#endif
+  for (; k < count; ++k) values[k] = cost[k] + price[column[k]];
+}
+
+void TakePrices(const int32_t* column, const int32_t* values, int32_t count,
+                const int32_t* price, int32_t* cost) {
+  int32_t k = 0;
+#if defined(__x86_64__)
+  if (HasAvx2())
+    k = ShiftByPricesAvx2<false>(column, values, count, price, cost);
+#endif
+  for (; k < count; ++k) cost[k] = values[k] - price[column[k]];
+}
 
 template <typename Price>
 BestTwo<Price> ListBest(const ListView<Price>& list, const Price* price) {

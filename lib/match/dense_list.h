@@ -48,6 +48,12 @@ int Closer(const ListView<Price>& list, const Price* price,
            const Price* distance, Price base, Price limit, Price cost_limit,
            int32_t* out_column, Price* out_distance);
 
+// values[k] = cost[k] + price[column[k]], and back.
+void AddPrices(const int32_t* column, const int32_t* cost, int32_t count,
+               const int32_t* price, int32_t* values);
+void TakePrices(const int32_t* column, const int32_t* values, int32_t count,
+                const int32_t* price, int32_t* cost);
+
 }  // namespace allot::dense
 
 #endif  // ALLOT_LIB_MATCH_DENSE_LIST_H_

@@ -161,7 +161,8 @@ ALLOT_AVX2 int32_t CollectAvx2(const RowView& row, const int32_t* price,
   int held = count;
   int32_t j = begin;
   for (; j + 32 <= end && held < limit; j += 32) {
-    if (_mm256_movemask_epi8(_mm256_cmpgt_epi32(
+    if (blocks != nullptr &&
+        _mm256_movemask_epi8(_mm256_cmpgt_epi32(
             _mm256_loadu_si256(
                 reinterpret_cast<const __m256i*>(blocks + j / 4)),
             high)) == -1)

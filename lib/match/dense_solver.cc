@@ -73,9 +73,15 @@ bool Solver<Price>::Renew(int32_t i) {
 
 template <typename Price>
 void Solver<Price>::Refresh(int32_t i) {
-  ++work.refreshes;
   lists.cost_floor[i] = 0;
-  FindNearest(Row(i), price.data(), list_target_, found_);
+  bool read = false, listed = false;
+  if constexpr (std::is_same_v<Price, int32_t>) {
+    listed = long_lists_.open() &&
+             long_lists_.FindNearest(Row(i), i, price.data(), list_target_,
+                                     found_, read);
+  }
+  if (read || !listed) ++work.refreshes;
+  if (!listed) FindNearest(Row(i), price.data(), list_target_, found_);
   const size_t first = Lists<Price>::kStride * i;
   lists.size[i] = found_.count;
   lists.near[i] =
@@ -276,6 +282,8 @@ void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
   work.scaled = true;
   // Rows that compete use up their lists: longer ones save readings.
   list_target_ = kLongTarget;
+  if (std::is_same_v<Price, int32_t>)
+    long_lists_.Open(matrix_.rows, matrix_.columns);
   if (StartInOrder(free_rows)) {
     Loosen(0, free_rows);
     return;

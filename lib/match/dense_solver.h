@@ -28,6 +28,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/match/dense_list.h"
+#include "lib/match/dense_long_list.h"
 
 namespace allot::dense {
 
@@ -219,6 +220,7 @@ class Solver {
   int32_t ticks_ = 0;
   Found<Price> found_;
   int list_target_ = kShortTarget;
+  LongLists long_lists_;
 
   // Where columns outnumber rows, think of columns - rows filler rows of cost 0
   // that hold the unmatched columns: they make the matrix square, and all of
