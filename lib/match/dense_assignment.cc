@@ -206,6 +206,17 @@ class Run {
   // From each row's cheapest columns, of which `start` may hold some.
   DenseAssignment General(dense::Start& start);
 
+  // What is subtracted from costs for 32-bit prices. A warm start gets room for
+  // cheaper costs and for dearer ones, or a change of range would end it.
+  int32_t Base(int64_t least, int64_t most) const {
+    const int64_t room = kNarrowRange - 1 - (most - least);
+    const int64_t below = std::min(room / 2, most - least);
+    return static_cast<int32_t>(
+        options_.warm_start == nullptr
+            ? least
+            : std::max<int64_t>(least - below,
+                                std::numeric_limits<int32_t>::min()));
+  }
   Solver<int32_t> Narrow(int32_t base) const {
     Solver<int32_t> solver(
         {problem_.costs.data(), rows_, columns_, flip_, base},
@@ -275,8 +286,9 @@ std::optional<DenseAssignment> Run::Square() {
     dense::ColumnMinima(block, std::min(kBlock, rows_ - i), minima.data(),
                         most);
   }
-  const int32_t base = *std::min_element(minima.begin(), minima.end());
-  if (int64_t{most} - base >= kNarrowRange) return std::nullopt;
+  const int32_t least = *std::min_element(minima.begin(), minima.end());
+  if (int64_t{most} - least >= kNarrowRange) return std::nullopt;
+  const int32_t base = Base(least, most);
   Solver<int32_t> solver = Narrow(base);
   solver.price.resize(columns_);
   for (int32_t j = 0; j < columns_; ++j) solver.price[j] = base - minima[j];
@@ -304,7 +316,7 @@ DenseAssignment Run::General(dense::Start& start) {
     most = std::max(most, outside);
   }
   if (most - least < kNarrowRange) {
-    const int32_t base = static_cast<int32_t>(least);
+    const int32_t base = Base(least, most);
     Solver<int32_t> narrow = Narrow(base);
     Adopt(start, base, narrow, rows_, columns_);
     if (narrow.square()) dense::SetListedPrices(narrow.lists, narrow.price);

@@ -24,6 +24,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "lib/base/clock.h"
@@ -48,10 +49,22 @@ struct Deadline {
   }
 };
 
+// Numbers that are written before they are read: no time is spent on zeros.
+class Cells {
+ public:
+  void Resize(size_t count) {
+    cells_ = std::make_unique_for_overwrite<int32_t[]>(count);
+  }
+  int32_t& operator[](size_t k) { return cells_[k]; }
+  const int32_t& operator[](size_t k) const { return cells_[k]; }
+
+ private:
+  std::unique_ptr<int32_t[]> cells_;
+};
+
 template <typename Price>
 struct Lists {
-  // [rows x kStride]
-  std::vector<int32_t> column, cost;
+  Cells column, cost;  // [rows x kStride]
   std::vector<int32_t> size;
   std::vector<int32_t> near;  // See ListView.
   std::vector<Price> near_floor;
@@ -63,8 +76,8 @@ struct Lists {
   static constexpr size_t kStride = kListCapacity + 8;  // Room to write eights.
 
   void Resize(size_t rows) {
-    column.resize(rows * kStride);
-    cost.resize(rows * kStride);
+    column.Resize(rows * kStride);
+    cost.Resize(rows * kStride);
     size.resize(rows);
     near.resize(rows);
     near_floor.resize(rows);

@@ -495,6 +495,24 @@ TEST(DenseAssignment, WarmSolvesProveTheirAnswersAmongManyColumns) {
   }
 }
 
+TEST(DenseAssignment, SomewhatCheaperAndDearerCostsKeepTheWarmStart) {
+  for (const int columns : {40, 90}) {
+    Rng rng(columns);
+    Instance p = Uniform(40, columns, 1000, 9000, rng);
+    DenseWarmStart warm;
+    DenseOptions options;
+    options.warm_start = &warm;
+    ExpectProvenOptimal(p, Solve(p, options));
+    p.at(7, 3) = 500;
+    p.at(7, 4) = 12000;
+    const std::vector<int32_t> changed = {7};
+    options.changed_rows = changed;
+    const DenseAssignment answer = Solve(p, options);
+    ExpectProvenOptimal(p, answer);
+    EXPECT_TRUE(answer.stats.warm);
+  }
+}
+
 TEST(DenseAssignment, WarmSolveTakesCostsOutOfTheLastRange) {
   Rng rng(4);
   Instance p = Uniform(20, 20, 0, 1000, rng);
