@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
 #include "lib/match/dense_solver.h"
+#include "lib/match/dense_start.h"
 
 namespace allot {
 namespace {
@@ -64,71 +65,10 @@ DenseWarmStart& DenseWarmStart::operator=(DenseWarmStart&&) noexcept = default;
 
 namespace {
 
-// The solver's first state: zero prices and each row's cheapest columns.
-struct Start {
-  // Costs and bounds are flipped, not shifted; kNever where nothing is left.
-  dense::Lists<int64_t> lists;
-  int32_t least = std::numeric_limits<int32_t>::max();
-  int32_t most = std::numeric_limits<int32_t>::min();
-  int32_t rows = 0;  // read before the deadline
-};
-
-Start ReadMatrix(const DenseProblem& problem, int32_t flip,
-                 const Deadline& deadline) {
-  Start start;
-  const int32_t rows = static_cast<int32_t>(problem.rows);
-  const int32_t columns = static_cast<int32_t>(problem.columns);
-  start.lists.Resize(rows);
-  dense::Found<int32_t> found;
-  for (int32_t i = 0; i < rows; ++i) {
-    if ((i & 15) == 0 && deadline.Passed()) return start;
-    dense::RowView row;
-    row.cells = problem.costs.data() + int64_t{columns} * i;
-    row.columns = columns;
-    row.flip = flip;
-    row.start = dense::RowStart(i, columns);
-    bool complete = false;
-    dense::FindNearestRaw(row, found, complete, start.least, start.most);
-    dense::Lists<int64_t>& lists = start.lists;
-    const size_t first = lists.kStride * i;
-    lists.size[i] = found.count;
-    lists.near[i] = dense::WriteList<int32_t>(
-        found, nullptr, &lists.column[first], &lists.cost[first]);
-    lists.bound[i] = complete ? kNever<int64_t> : found.bound;
-    lists.near_floor[i] =
-        std::min<int64_t>(int64_t{found.near} + 1, lists.bound[i]);
-    start.rows = i + 1;
-  }
-  return start;
-}
-
-// Moves lists to another width of price and another base.
-template <typename To, typename From>
-void Rebase(dense::Lists<From>& from, int64_t shift, dense::Lists<To>& to) {
-  to.column = std::move(from.column);
-  to.cost = std::move(from.cost);
-  to.size = std::move(from.size);
-  to.near = std::move(from.near);
-  const auto move = [shift](From value) {
-    return value == kNever<From> ? kNever<To> : static_cast<To>(value - shift);
-  };
-  const size_t rows = to.size.size();
-  to.bound.resize(rows);
-  to.near_floor.resize(rows);
-  for (size_t i = 0; i < rows; ++i) {
-    to.bound[i] = move(from.bound[i]);
-    to.near_floor[i] = move(from.near_floor[i]);
-    int32_t* cost = &to.cost[to.kStride * i];
-    // The pad keeps its own value; costs fit by the choice of base.
-    for (int32_t k = 0; k < to.size[i]; ++k)
-      cost[k] = static_cast<int32_t>(cost[k] - shift);
-  }
-}
-
 template <typename Price>
-void Adopt(Start& start, int32_t base, Solver<Price>& solver, int32_t rows,
-           int32_t columns) {
-  Rebase(start.lists, base, solver.lists);
+void Adopt(dense::Start& start, int32_t base, Solver<Price>& solver,
+           int32_t rows, int32_t columns) {
+  dense::Rebase(start.lists, base, solver.lists);
   solver.price.assign(columns, 0);
   solver.column_of_row.assign(rows, kNone);
   solver.row_of_column.assign(columns, kNone);
@@ -137,7 +77,7 @@ void Adopt(Start& start, int32_t base, Solver<Price>& solver, int32_t rows,
 
 // The same state with wider prices; costs lose their shift.
 void Widen(Solver<int32_t>& from, int32_t base, Solver<int64_t>& to) {
-  Rebase(from.lists, -int64_t{base}, to.lists);
+  dense::Rebase(from.lists, -int64_t{base}, to.lists);
   to.matched_cost = std::move(from.matched_cost);
   for (size_t i = 0; i < to.matched_cost.size(); ++i) {
     if (from.column_of_row[i] >= 0)
@@ -246,22 +186,6 @@ void Keep(const DenseProblem& problem, Solver<int32_t>& solver, int32_t flip,
   }
 }
 
-// Whether the changed rows' costs still fit the 32-bit state.
-bool Fits(const DenseProblem& problem, const DenseWarmStart::State& state,
-          std::span<const int32_t> changed_rows) {
-  for (const int32_t i : changed_rows) {
-    const int32_t* row = problem.costs.data() + problem.columns * i;
-    int32_t least = row[0] ^ state.flip, most = least;
-    for (int64_t j = 1; j < problem.columns; ++j) {
-      least = std::min(least, row[j] ^ state.flip);
-      most = std::max(most, row[j] ^ state.flip);
-    }
-    if (least < state.base || int64_t{most} - state.base >= kNarrowRange)
-      return false;
-  }
-  return true;
-}
-
 // The solve's parts that do not depend on the width of prices.
 class Run {
  public:
@@ -279,8 +203,20 @@ class Run {
   std::optional<DenseAssignment> Warm(DenseWarmStart::State& state);
   // From column minima; nothing if the costs are too far apart.
   std::optional<DenseAssignment> Square();
-  DenseAssignment General();
+  // From each row's cheapest columns, of which `start` may hold some.
+  DenseAssignment General(dense::Start& start);
 
+  // What is subtracted from costs for 32-bit prices. A warm start gets room for
+  // cheaper costs and for dearer ones, or a change of range would end it.
+  int32_t Base(int64_t least, int64_t most) const {
+    const int64_t room = kNarrowRange - 1 - (most - least);
+    const int64_t below = std::min(room / 2, most - least);
+    return static_cast<int32_t>(
+        options_.warm_start == nullptr
+            ? least
+            : std::max<int64_t>(least - below,
+                                std::numeric_limits<int32_t>::min()));
+  }
   Solver<int32_t> Narrow(int32_t base) const {
     Solver<int32_t> solver(
         {problem_.costs.data(), rows_, columns_, flip_, base},
@@ -321,7 +257,6 @@ DenseAssignment Run::Finish(Solver<int32_t>& narrow, int32_t base) {
 }
 
 std::optional<DenseAssignment> Run::Warm(DenseWarmStart::State& state) {
-  if (!Fits(problem_, state, options_.changed_rows)) return std::nullopt;
   Solver<int32_t> solver = Narrow(state.base);
   solver.lists = std::move(state.lists);
   solver.price = std::move(state.price);
@@ -330,7 +265,8 @@ std::optional<DenseAssignment> Run::Warm(DenseWarmStart::State& state) {
   solver.matched_cost = std::move(state.matched_cost);
   for (const int32_t i : options_.changed_rows) {
     if (solver.column_of_row[i] != kNone) solver.Unmatch(i);
-    solver.Refresh(i);
+    // The changed costs must still fit the 32-bit state.
+    if (!solver.Renew(i)) return std::nullopt;
   }
   solver.RunWarm();
   if (solver.overflow) return std::nullopt;
@@ -350,8 +286,9 @@ std::optional<DenseAssignment> Run::Square() {
     dense::ColumnMinima(block, std::min(kBlock, rows_ - i), minima.data(),
                         most);
   }
-  const int32_t base = *std::min_element(minima.begin(), minima.end());
-  if (int64_t{most} - base >= kNarrowRange) return std::nullopt;
+  const int32_t least = *std::min_element(minima.begin(), minima.end());
+  if (int64_t{most} - least >= kNarrowRange) return std::nullopt;
+  const int32_t base = Base(least, most);
   Solver<int32_t> solver = Narrow(base);
   solver.price.resize(columns_);
   for (int32_t j = 0; j < columns_; ++j) solver.price[j] = base - minima[j];
@@ -368,9 +305,8 @@ std::optional<DenseAssignment> Run::Square() {
   return Finish(solver, base);
 }
 
-DenseAssignment Run::General() {
-  Start start = ReadMatrix(problem_, flip_, deadline_);
-  if (start.rows < rows_) return Unstarted(problem_);
+DenseAssignment Run::General(dense::Start& start) {
+  if (!start.Read(rows_, deadline_)) return Unstarted(problem_);
   if (problem_.costs.empty()) start.least = start.most = 0;
   // The price of staying outside takes part in the range of values.
   int64_t least = start.least, most = start.most;
@@ -380,9 +316,10 @@ DenseAssignment Run::General() {
     most = std::max(most, outside);
   }
   if (most - least < kNarrowRange) {
-    const int32_t base = static_cast<int32_t>(least);
+    const int32_t base = Base(least, most);
     Solver<int32_t> narrow = Narrow(base);
     Adopt(start, base, narrow, rows_, columns_);
+    if (narrow.square()) dense::SetListedPrices(narrow.lists, narrow.price);
     narrow.Run();
     return Finish(narrow, base);
   }
@@ -401,10 +338,13 @@ DenseAssignment Run::Solve() {
       if (auto answer = Warm(state)) return *std::move(answer);
     }
   }
-  if (rows_ == columns_ && rows_ > 0 && !problem_.unassigned_cost) {
+  dense::Start start(
+      {problem_.costs.data(), columns_, flip_, /*base=*/0, /*start=*/0}, rows_);
+  if (rows_ == columns_ && rows_ > 0 && !problem_.unassigned_cost &&
+      !start.Spread(deadline_)) {
     if (auto answer = Square()) return *std::move(answer);
   }
-  return General();
+  return General(start);
 }
 
 }  // namespace

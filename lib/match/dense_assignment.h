@@ -16,11 +16,12 @@
 // better. Anyone can check this in one pass over the matrix.
 //
 // Units    integer costs, any int32. Reals: see dense_quantise.h.
-// Shapes   rows <= columns (any shape when rows may stay unassigned),
-// row-major. Cost     expected: two readings of the matrix plus work that grows
-// with how
-//          much rows compete. Worst case O(rows^2 columns). Memory beyond the
-//          matrix: O(rows * 24 + columns) numbers.
+// Shapes   row-major; rows <= columns, or any shape when rows may stay
+//          unassigned.
+// Cost     expected: one or two readings of the matrix plus work that
+//          grows with how much rows compete. Worst O(rows^2 columns).
+//          Memory beyond the matrix: O(rows * 270 + columns) numbers, and
+//          rows * 1,600 where rows compete for 4,096 columns or more.
 // Result   Deterministic: the same bits on every machine. Which of several
 //          optima is unspecified.
 // Errors   kInvalidArgument: sizes disagree, rows > columns without

@@ -164,10 +164,36 @@ void ColumnMinima(const RowView& row, int32_t rows, int32_t* minima,
   }
 }
 
-void FindNearestRaw(const RowView& row, Found<int32_t>& found, bool& complete,
-                    int32_t& least, int32_t& most) {
-  Find<Read::kRaw, int32_t>(row, nullptr, kShortTarget, found, complete, least,
-                            most);
+void FindNearestRaw(const RowView& row, int target, Found<int32_t>& found,
+                    bool& complete, int32_t& least, int32_t& most) {
+  Find<Read::kRaw, int32_t>(row, nullptr, target, found, complete, least, most);
+}
+
+void FindUpTo(const RowView& row, const int32_t* price, int32_t threshold,
+              int limit, Found<int32_t>& found) {
+  MakeRoom(limit + 2 * kGroups, found);
+  int count = 0;
+  int32_t j = 0;
+  while (true) {
+    j = CollectAny<Read::kPriced>(
+        row, price, int32_t{0}, threshold, j, row.columns, limit, nullptr,
+        found.column.data(), found.value.data(), count);
+    if (count < limit || threshold == 0) break;
+    // Too many, or just enough: go on with the cheaper half.
+    found.order.assign(found.value.begin(), found.value.begin() + count);
+    const auto middle = found.order.begin() + count / 2;
+    std::nth_element(found.order.begin(), middle, found.order.end());
+    threshold = std::max(0, *middle - 1);
+    int kept = 0;
+    for (int k = 0; k < count; ++k) {
+      if (found.value[k] > threshold) continue;
+      found.column[kept] = found.column[k];
+      found.value[kept++] = found.value[k];
+    }
+    count = kept;
+  }
+  found.count = j < row.columns ? 0 : count;
+  found.bound = j < row.columns ? 0 : threshold + 1;
 }
 
 template <typename Price>

@@ -69,14 +69,19 @@ void FindNearest(const RowView& row, const Price* price, int target,
 // Widens [least, most] to the flipped costs seen. `found.bound` may be
 // INT32_MAX with `complete` false: some column was left out and costs
 // INT32_MAX.
-void FindNearestRaw(const RowView& row, Found<int32_t>& found, bool& complete,
-                    int32_t& least, int32_t& most);
+void FindNearestRaw(const RowView& row, int target, Found<int32_t>& found,
+                    bool& complete, int32_t& least, int32_t& most);
 
 // Finds every cell with value in [floor, found.bound), where the bound is
 // chosen so that at least 14 are found unless fewer are left.
 template <typename Price>
 void FindFrom(const RowView& row, const Price* price, Price floor,
               Found<Price>& found);
+
+// Finds the cells of value at most `threshold`; where they are more than
+// `limit` or so, only cells below some lower one. `found.bound` tells.
+void FindUpTo(const RowView& row, const int32_t* price, int32_t threshold,
+              int limit, Found<int32_t>& found);
 
 // Whether this machine runs the AVX2 kernels; tests may forbid them.
 bool HasAvx2();

@@ -89,20 +89,23 @@ ALLOT_AVX2 int WriteListAvx2(const Found<int32_t>& found, const int32_t* price,
 
 ALLOT_AVX2 int CloserAvx2(const ListView<int32_t>& list, const int32_t* price,
                           const int32_t* distance, int32_t base, int32_t limit,
-                          int32_t* out_column, int32_t* out_distance) {
+                          int32_t cost_limit, int32_t* out_column,
+                          int32_t* out_distance) {
   const __m256i from = _mm256_set1_epi32(base);
+  const __m256i dearest = _mm256_set1_epi32(cost_limit);
   const __m256i most = _mm256_set1_epi32(limit);
   int count = 0;
   // In 64 bits: near_floor may stand near the end of the range of prices.
   const int end =
       int64_t{base} + list.near_floor < limit ? list.size : list.near;
   for (int k = 0; k < end; k += 8) {
-    const __m256i reach = _mm256_add_epi32(
-        _mm256_add_epi32(
-            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(list.cost + k)),
-            from),
-        Lookup8(price, list.column + k));
-    const __m256i in = _mm256_cmpgt_epi32(most, reach);
+    const __m256i cost =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(list.cost + k));
+    const __m256i cheap = _mm256_cmpgt_epi32(dearest, cost);
+    if (_mm256_movemask_epi8(cheap) == 0) continue;
+    const __m256i reach = _mm256_add_epi32(_mm256_add_epi32(cost, from),
+                                           Lookup8(price, list.column + k));
+    const __m256i in = _mm256_and_si256(cheap, _mm256_cmpgt_epi32(most, reach));
     if (_mm256_movemask_epi8(in) == 0) continue;
     const __m256i j =
         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(list.column + k));
@@ -121,9 +124,44 @@ ALLOT_AVX2 int CloserAvx2(const ListView<int32_t>& list, const int32_t* price,
   return count;
 }
 
+template <bool kAdd>
+ALLOT_AVX2 int32_t ShiftByPricesAvx2(const int32_t* column, const int32_t* from,
+                                     int32_t count, const int32_t* price,
+                                     int32_t* to) {
+  int32_t k = 0;
+  for (; k + 8 <= count; k += 8) {
+    const __m256i x =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + k));
+    const __m256i p = Lookup8(price, column + k);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + k),
+                        kAdd ? _mm256_add_epi32(x, p) : _mm256_sub_epi32(x, p));
+  }
+  return k;
+}
+
 #endif  // __x86_64__
 
 }  // namespace
+
+void AddPrices(const int32_t* column, const int32_t* cost, int32_t count,
+               const int32_t* price, int32_t* values) {
+  int32_t k = 0;
+#if defined(__x86_64__)
+  if (HasAvx2())
+    k = ShiftByPricesAvx2<true>(column, cost, count, price, values);
+#endif
+  for (; k < count; ++k) values[k] = cost[k] + price[column[k]];
+}
+
+void TakePrices(const int32_t* column, const int32_t* values, int32_t count,
+                const int32_t* price, int32_t* cost) {
+  int32_t k = 0;
+#if defined(__x86_64__)
+  if (HasAvx2())
+    k = ShiftByPricesAvx2<false>(column, values, count, price, cost);
+#endif
+  for (; k < count; ++k) cost[k] = values[k] - price[column[k]];
+}
 
 template <typename Price>
 BestTwo<Price> ListBest(const ListView<Price>& list, const Price* price) {
@@ -189,13 +227,13 @@ int WriteList(const Found<Price>& found, const Price* price, int32_t* column,
 
 template <typename Price>
 int Closer(const ListView<Price>& list, const Price* price,
-           const Price* distance, Price base, Price limit, int32_t* out_column,
-           Price* out_distance) {
+           const Price* distance, Price base, Price limit, Price cost_limit,
+           int32_t* out_column, Price* out_distance) {
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<Price, int32_t>) {
     if (HasAvx2())
-      return CloserAvx2(list, price, distance, base, limit, out_column,
-                        out_distance);
+      return CloserAvx2(list, price, distance, base, limit, cost_limit,
+                        out_column, out_distance);
   }
 #endif
   int count = 0;
@@ -204,6 +242,7 @@ int Closer(const ListView<Price>& list, const Price* price,
                       : std::min(list.size, (list.near + 7) / 8 * 8);
   for (int k = 0; k < end; ++k) {
     const int32_t j = list.column[k];
+    if (list.cost[k] >= cost_limit) continue;
     const Price reach = base + list.cost[k] + price[j];
     if (reach >= limit || reach >= distance[j]) continue;
     out_column[count] = j;
@@ -219,8 +258,8 @@ template int WriteList(const Found<int32_t>&, const int32_t*, int32_t*,
 template int WriteList(const Found<int64_t>&, const int64_t*, int32_t*,
                        int32_t*);
 template int Closer(const ListView<int32_t>&, const int32_t*, const int32_t*,
-                    int32_t, int32_t, int32_t*, int32_t*);
+                    int32_t, int32_t, int32_t, int32_t*, int32_t*);
 template int Closer(const ListView<int64_t>&, const int64_t*, const int64_t*,
-                    int64_t, int64_t, int32_t*, int64_t*);
+                    int64_t, int64_t, int64_t, int32_t*, int64_t*);
 
 }  // namespace allot::dense

@@ -40,12 +40,19 @@ struct ListView {
 template <typename Price>
 BestTwo<Price> ListBest(const ListView<Price>& list, const Price* price);
 
-// The listed columns that base + cost + price brings closer than both `limit`
-// and their present distance; the output has room for kListCapacity + 8.
+// The listed columns of cost below `cost_limit` that base + cost + price brings
+// closer than both `limit` and their present distance; the output has room for
+// kListCapacity + 8.
 template <typename Price>
 int Closer(const ListView<Price>& list, const Price* price,
-           const Price* distance, Price base, Price limit, int32_t* out_column,
-           Price* out_distance);
+           const Price* distance, Price base, Price limit, Price cost_limit,
+           int32_t* out_column, Price* out_distance);
+
+// values[k] = cost[k] + price[column[k]], and back.
+void AddPrices(const int32_t* column, const int32_t* cost, int32_t count,
+               const int32_t* price, int32_t* values);
+void TakePrices(const int32_t* column, const int32_t* values, int32_t count,
+                const int32_t* price, int32_t* cost);
 
 }  // namespace allot::dense
 

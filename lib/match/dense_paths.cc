@@ -50,7 +50,7 @@ void Solver<Price>::Relax(int32_t i, int32_t j, Price distance) {
   distance_[j] = distance;
   reached_by_[j] = i;
   if (row_of_column[j] == kNone) {
-    if (fillers_ && price[j] == lambda_ && spare_ == 0) {
+    if (fillers_ && spare_ == 0 && price[j] == lambda_) {
       if (distance < filler_distance_) {
         filler_distance_ = distance;
         filler_column_ = j;
@@ -68,12 +68,22 @@ void Solver<Price>::Relax(int32_t i, int32_t j, Price distance) {
   }
 }
 
+// A filler reaches any column at what that costs above lambda. So row i reaches
+// those sooner that cost less, price or no price, than it takes from here to a
+// filler. A row reached by a filler wants columns cheaper than its own.
+template <typename Price>
+Price Solver<Price>::CostLimit(int32_t i) const {
+  if (!fillers_ || spare_ != 0 || filler_distance_ == kNever<Price>)
+    return kNever<Price>;
+  return filler_distance_ - lambda_ - row_base_[i];
+}
+
 template <typename Price>
 void Solver<Price>::RelaxList(int32_t i) {
   int32_t column[kListCapacity + 8];
   Price distance[kListCapacity + 8];
   const int count = Closer(lists.View(i), price.data(), distance_.data(),
-                           row_base_[i], best_, column, distance);
+                           row_base_[i], best_, CostLimit(i), column, distance);
   for (int k = 0; k < count; ++k) Relax(i, column[k], distance[k]);
 }
 
@@ -98,7 +108,8 @@ void Solver<Price>::ScanRow(int32_t i) {
 // The rest of row i, as far as it can matter.
 template <typename Price>
 void Solver<Price>::PushRest(int32_t i) {
-  if (row_bound_[i] == kNever<Price>) return;
+  if (row_bound_[i] == kNever<Price> || lists.cost_floor[i] >= CostLimit(i))
+    return;
   const Price key = std::max(now_, row_base_[i] + row_bound_[i]);
   if (key < best_) Push(key, ~i);
 }
@@ -106,8 +117,20 @@ void Solver<Price>::PushRest(int32_t i) {
 // The least key is that of row i's unlisted columns.
 template <typename Price>
 void Solver<Price>::DeepRead(int32_t i) {
+  if (lists.cost_floor[i] >= CostLimit(i)) return;
   const Price base = row_base_[i];
   Price bound = row_bound_[i];
+  if (fillers_ && !listed_cheapest_[i]) {
+    // What is cheap for itself is all that matters once fillers are near.
+    listed_cheapest_[i] = 1;
+    ++work.refreshes;
+    if (ListCheapest(i)) {
+      RelaxList(i);
+      row_bound_[i] = std::max(bound, lists.bound[i]);
+      PushRest(i);
+      return;
+    }
+  }
   if (!row_fresh_[i]) {
     row_fresh_[i] = 1;
     // Built at older prices, perhaps: a fresh list may already say more.
@@ -138,45 +161,64 @@ void Solver<Price>::PrepareSearch() {
 }
 
 template <typename Price>
-void Solver<Price>::CountFillers() {
+void Solver<Price>::PrepareFillers(size_t free_rows) {
+  fillers_ = true;
+  free_left_ = static_cast<int64_t>(free_rows);
   lambda_ = kNever<Price>;
-  int64_t at_lambda = 0;
-  for (int32_t j = 0; j < matrix_.columns; ++j) {
-    if (row_of_column[j] != kNone || price[j] > lambda_) continue;
-    if (price[j] < lambda_) {
-      lambda_ = price[j];
-      at_lambda = 0;
-    }
-    ++at_lambda;
-  }
-  spare_ = at_lambda - (matrix_.columns - matrix_.rows);
+  for (int32_t j = 0; j < matrix_.columns; ++j)
+    if (row_of_column[j] == kNone) lambda_ = std::min(lambda_, price[j]);
+  held_.clear();
+  listed_.assign(matrix_.columns, 0);
+  listed_cheapest_.assign(matrix_.rows, 0);
+  for (int32_t j = 0; j < matrix_.columns; ++j)
+    if (!FillerHolds(j)) Hold(j);
+}
+
+template <typename Price>
+void Solver<Price>::Hold(int32_t j) {
+  if (listed_[j]) return;
+  listed_[j] = 1;
+  held_.push_back(j);
+}
+
+// Columns without a row are as many as fillers and free rows.
+template <typename Price>
+void Solver<Price>::CountFillers() {
+  spare_ = free_left_;
+  for (const int32_t j : held_)
+    if (row_of_column[j] == kNone && price[j] != lambda_) --spare_;
+  filler_distance_ = kNever<Price>;
+  filler_scanned_ = false;
 }
 
 // A filler at distance now_ reaches any column at what it costs above lambda.
 template <typename Price>
 void Solver<Price>::ScanFillers() {
   filler_scanned_ = true;
-  for (int32_t j = 0; j < matrix_.columns; ++j) {
-    if (row_of_column[j] != kNone || price[j] != lambda_)
-      Relax(kFiller, j, now_ + (price[j] - lambda_));
-  }
+  for (const int32_t j : held_)
+    if (!FillerHolds(j)) Relax(kFiller, j, now_ + (price[j] - lambda_));
+}
+
+// Columns are many, those that no filler holds are few: raise all, then take
+// back.
+template <typename Price>
+void Solver<Price>::RaiseFillers() {
+  const Price rise = best_ - filler_distance_;
+  for (Price& p : price) p += rise;
+  lambda_ += rise;
+  for (const int32_t j : held_)
+    if (!FillerHolds(j)) price[j] -= rise;
 }
 
 // Columns nearer than the end of the path get dearer by the difference, which
 // makes the whole path tight and keeps every reduced cost at or above 0.
 template <typename Price>
 void Solver<Price>::RaisePrices() {
-  if (fillers_ && spare_ == 0) {
-    const Price rise = filler_scanned_ ? best_ - filler_distance_ : 0;
-    for (int32_t j = 0; j < matrix_.columns; ++j) {
-      if (row_of_column[j] == kNone && price[j] == lambda_) {
-        price[j] += rise;
-        distance_[j] = kNever<Price>;
-      }
-    }
+  if (filler_scanned_) RaiseFillers();
+  for (const int32_t j : touched_) {
+    if (distance_[j] < best_ && !(fillers_ && FillerHolds(j)))
+      price[j] += best_ - distance_[j];
   }
-  for (const int32_t j : touched_)
-    if (distance_[j] < best_) price[j] += best_ - distance_[j];
 }
 
 template <typename Price>
@@ -187,6 +229,7 @@ void Solver<Price>::TracePath(int32_t free_row) {
     if (i == kFiller) {
       row_of_column[j] = kNone;  // A filler moves here from
       j = filler_column_;
+      Hold(j);
       i = reached_by_[j];
       continue;
     }
@@ -194,6 +237,7 @@ void Solver<Price>::TracePath(int32_t free_row) {
     if (j == kOutside) {
       column_of_row[i] = kOutside;
     } else {
+      if (fillers_) Hold(j);
       Match(i, j, CostAt(i, j));
     }
     if (i == free_row) return;
@@ -210,11 +254,7 @@ bool Solver<Price>::Augment(int32_t free_row) {
   best_ = kNever<Price>;
   best_row_ = kNone;
   now_ = 0;
-  if (fillers_) {
-    CountFillers();
-    filler_distance_ = kNever<Price>;
-    filler_scanned_ = false;
-  }
+  if (fillers_) CountFillers();
   row_base_[free_row] = -RowDual(free_row);
   ScanRow(free_row);
   for (;;) {
@@ -257,6 +297,7 @@ bool Solver<Price>::Augment(int32_t free_row) {
   if (found && !overflow) {
     RaisePrices();
     TracePath(free_row);
+    --free_left_;
   }
   for (const int32_t j : touched_) distance_[j] = kNever<Price>;
   return found && !overflow;

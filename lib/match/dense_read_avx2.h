@@ -38,6 +38,10 @@ ALLOT_AVX2 inline __m256i Lift8(__m256i v, __m256i floor) {
                          _mm256_srli_epi32(below, 1));
 }
 
+// The processor's own prefetching stops at each page; past the row's end stands
+// the next one, which is often read next.
+inline constexpr int kPrefetch = 512;
+
 template <Read kRead>
 ALLOT_AVX2 void GroupMinimaAvx2(const RowView& row, const int32_t* price,
                                 int32_t floor, int32_t* minima, int32_t& most,
@@ -49,6 +53,9 @@ ALLOT_AVX2 void GroupMinimaAvx2(const RowView& row, const int32_t* price,
   __m256i top = _mm256_set1_epi32(most), top2 = top;
   int32_t j = 0;
   for (; j + 32 <= row.columns; j += 32) {
+    const int32_t* ahead = row.cells + j + kPrefetch;
+    _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(ahead + 16), _MM_HINT_T0);
     const __m256i v0 = Load8<kRead>(row, price, flip, base, j);
     const __m256i v1 = Load8<kRead>(row, price, flip, base, j + 8);
     const __m256i v2 = Load8<kRead>(row, price, flip, base, j + 16);
@@ -149,6 +156,21 @@ ALLOT_AVX2 inline int Compress8(__m256i v, __m256i above, int32_t j,
   return kCompress.count[hits];
 }
 
+// Which of the `count` blocks from `blocks` on (eight lanes' least each) hold a
+// value of at most `high`.
+ALLOT_AVX2 inline uint32_t BlocksHit(const int32_t* blocks, int count,
+                                     __m256i high) {
+  uint32_t hits = 0;
+  for (int b = 0; b < count; ++b) {
+    const __m256i above = _mm256_cmpgt_epi32(
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(blocks + 8 * b)),
+        high);
+    hits |= (_mm256_movemask_ps(_mm256_castsi256_ps(above)) != 0xff ? 1u : 0u)
+            << b;
+  }
+  return hits;
+}
+
 template <Read kRead>
 ALLOT_AVX2 int32_t CollectAvx2(const RowView& row, const int32_t* price,
                                int32_t floor, int32_t threshold, int32_t begin,
@@ -159,34 +181,43 @@ ALLOT_AVX2 int32_t CollectAvx2(const RowView& row, const int32_t* price,
   const __m256i low = _mm256_set1_epi32(floor);
   const __m256i high = _mm256_set1_epi32(threshold);
   int held = count;
-  int32_t j = begin;
-  for (; j + 32 <= end && held < limit; j += 32) {
-    if (_mm256_movemask_epi8(_mm256_cmpgt_epi32(
-            _mm256_loadu_si256(
-                reinterpret_cast<const __m256i*>(blocks + j / 4)),
-            high)) == -1)
-      continue;
-    // Written out: left as loops, the vectors would live in memory.
-    const __m256i v0 =
-        Lift8<kRead>(Load8<kRead>(row, price, flip, base, j), low);
-    const __m256i v1 =
-        Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 8), low);
-    const __m256i v2 =
-        Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 16), low);
-    const __m256i v3 =
-        Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 24), low);
-    const __m256i above0 = _mm256_cmpgt_epi32(v0, high);
-    const __m256i above1 = _mm256_cmpgt_epi32(v1, high);
-    const __m256i above2 = _mm256_cmpgt_epi32(v2, high);
-    const __m256i above3 = _mm256_cmpgt_epi32(v3, high);
-    held += Compress8(v0, above0, j, column + held, kept + held);
-    held += Compress8(v1, above1, j + 8, column + held, kept + held);
-    held += Compress8(v2, above2, j + 16, column + held, kept + held);
-    held += Compress8(v3, above3, j + 24, column + held, kept + held);
+  int32_t next = begin;
+  while (next + 32 <= end && held < limit) {
+    const int ahead = std::min((end - next) / 32, 32);
+    // Known beforehand, or the processor would guess wrong at every other one.
+    uint32_t hits = blocks != nullptr
+                        ? BlocksHit(blocks + next / 4, ahead, high)
+                        : ~0u >> (32 - ahead);
+    const int32_t first = next;
+    next += 32 * ahead;
+    for (; hits != 0; hits &= hits - 1) {
+      const int32_t j = first + 32 * static_cast<int32_t>(_tzcnt_u32(hits));
+      if (held >= limit) {
+        next = j;
+        break;
+      }
+      // Written out: left as loops, the vectors would live in memory.
+      const __m256i v0 =
+          Lift8<kRead>(Load8<kRead>(row, price, flip, base, j), low);
+      const __m256i v1 =
+          Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 8), low);
+      const __m256i v2 =
+          Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 16), low);
+      const __m256i v3 =
+          Lift8<kRead>(Load8<kRead>(row, price, flip, base, j + 24), low);
+      const __m256i above0 = _mm256_cmpgt_epi32(v0, high);
+      const __m256i above1 = _mm256_cmpgt_epi32(v1, high);
+      const __m256i above2 = _mm256_cmpgt_epi32(v2, high);
+      const __m256i above3 = _mm256_cmpgt_epi32(v3, high);
+      held += Compress8(v0, above0, j, column + held, kept + held);
+      held += Compress8(v1, above1, j + 8, column + held, kept + held);
+      held += Compress8(v2, above2, j + 16, column + held, kept + held);
+      held += Compress8(v3, above3, j + 24, column + held, kept + held);
+    }
   }
   count = held;
-  if (j + 32 <= end) return j;
-  return Collect<kRead>(row, price, floor, threshold, j, end, limit, column,
+  if (next + 32 <= end) return next;
+  return Collect<kRead>(row, price, floor, threshold, next, end, limit, column,
                         kept, count);
 }
 

@@ -6,8 +6,18 @@
 #include "lib/match/dense_solver.h"
 
 #include <algorithm>
+#include <limits>
+#include <type_traits>
+
+#include "lib/match/dense_order.h"
 
 namespace allot::dense {
+namespace {
+
+// More than one row in eight without a column: they compete.
+constexpr int kManyFree = 8;
+
+}  // namespace
 
 template <typename Price>
 Solver<Price>::Solver(const Matrix& matrix, Price outside_value,
@@ -23,9 +33,55 @@ bool Solver<Price>::Tick() {
 }
 
 template <typename Price>
+bool Solver<Price>::ListCheapest(int32_t i) {
+  if constexpr (std::is_same_v<Price, int32_t>) {
+    int32_t least = std::numeric_limits<int32_t>::max(), most = ~least;
+    bool complete;
+    FindNearestRaw(Row(i), kLongTarget, found_, complete, least, most);
+    if (!InRange(least, most)) return false;
+    const size_t first = Lists<Price>::kStride * i;
+    for (int k = 0; k < found_.count; ++k) found_.value[k] -= matrix_.base;
+    found_.near -= matrix_.base;
+    found_.bound = complete ? kNever<int32_t> : found_.bound - matrix_.base;
+    lists.size[i] = found_.count;
+    lists.near[i] = WriteList<int32_t>(found_, nullptr, &lists.column[first],
+                                       &lists.cost[first]);
+    lists.near_floor[i] =
+        found_.near < found_.bound ? found_.near + 1 : found_.bound;
+    lists.bound[i] = lists.cost_floor[i] = found_.bound;
+  }
+  return true;
+}
+
+template <typename Price>
+bool Solver<Price>::Renew(int32_t i) {
+  if (matrix_.columns > matrix_.rows) {
+    if (!ListCheapest(i)) return false;
+    if (ListBest(i).best <= lists.bound[i]) return true;
+  } else {
+    const RowView row = Row(i);
+    int32_t least = std::numeric_limits<int32_t>::max(), most = ~least;
+    for (int32_t j = 0; j < row.columns; ++j) {
+      least = std::min(least, row.cells[j] ^ row.flip);
+      most = std::max(most, row.cells[j] ^ row.flip);
+    }
+    if (!InRange(least, most)) return false;
+  }
+  Refresh(i);
+  return true;
+}
+
+template <typename Price>
 void Solver<Price>::Refresh(int32_t i) {
-  ++work.refreshes;
-  FindNearest(Row(i), price.data(), list_target_, found_);
+  lists.cost_floor[i] = 0;
+  bool read = false, listed = false;
+  if constexpr (std::is_same_v<Price, int32_t>) {
+    listed = long_lists_.open() &&
+             long_lists_.FindNearest(Row(i), i, price.data(), list_target_,
+                                     found_, read);
+  }
+  if (read || !listed) ++work.refreshes;
+  if (!listed) FindNearest(Row(i), price.data(), list_target_, found_);
   const size_t first = Lists<Price>::kStride * i;
   lists.size[i] = found_.count;
   lists.near[i] =
@@ -193,10 +249,46 @@ void Solver<Price>::Loosen(Price slack, std::vector<int32_t>& free_rows) {
 }
 
 template <typename Price>
+bool Solver<Price>::StartInOrder(std::vector<int32_t>& free_rows) {
+  OrderedStart start;
+  if (!FindOrder(Row(0), start)) return false;
+  // Prices matter up to a constant: raised above those at hand, they leave
+  // every bound true.
+  int64_t rise = 0, most = 0;
+  for (int32_t j = 0; j < matrix_.columns; ++j)
+    rise = std::max(rise, price[j] - start.price[j]);
+  for (int64_t& p : start.price) most = std::max(most, p += rise);
+  if (most >= kPriceLimit<Price> / 2) return false;
+  std::copy(start.price.begin(), start.price.end(), price.begin());
+  free_rows.clear();
+  std::fill(column_of_row.begin(), column_of_row.end(), kNone);
+  std::fill(row_of_column.begin(), row_of_column.end(), kNone);
+  int32_t loose = 0;
+  for (int32_t k = 0; k < matrix_.rows; ++k) {
+    const int32_t i = start.row[k], j = start.column[k];
+    if (k % 16 == 0 && deadline_.Passed()) {
+      expired = true;
+      return false;
+    }
+    Refresh(i);
+    Match(i, j, CostAt(i, j));
+    if (matched_cost[i] + price[j] > RowDual(i)) ++loose;
+  }
+  return loose <= matrix_.rows / kManyFree;
+}
+
+template <typename Price>
 void Solver<Price>::Scale(std::vector<int32_t>& free_rows) {
   work.scaled = true;
   // Rows that compete use up their lists: longer ones save readings.
   list_target_ = kLongTarget;
+  if (std::is_same_v<Price, int32_t>)
+    long_lists_.Open(matrix_.rows, matrix_.columns);
+  if (StartInOrder(free_rows)) {
+    Loosen(0, free_rows);
+    return;
+  }
+  if (expired) return;
   // Start well above the spread of values inside a list: starting at it is a
   // price war (i * j then takes minutes), much higher undoes what the reduction
   // found. Ten times the median spread and a fivefold step were best on
@@ -238,11 +330,11 @@ void Solver<Price>::Run() {
     Reduce(4 * asked, free_rows);
     if (overflow || expired) return;
   }
-  // More than one row in eight still free: they want the same columns. With few
+  // Many rows still free: they want the same columns. With few
   // rows the searches are done before the auction's phases are.
   constexpr int32_t kFewRows = 256;
   if (square() && matrix_.rows > kFewRows &&
-      static_cast<int64_t>(free_rows.size()) > asked / 8) {
+      static_cast<int64_t>(free_rows.size()) > asked / kManyFree) {
     Scale(free_rows);
     if (overflow || expired) return;
     Reduce(2 * static_cast<int64_t>(free_rows.size()), free_rows);
@@ -262,9 +354,9 @@ void Solver<Price>::RunWarm() {
     if (column_of_row[i] == kNone) free_rows.push_back(i);
   // Few rows are refreshed, and searched from many times.
   list_target_ = kLongTarget;
-  fillers_ = matrix_.columns > matrix_.rows;
   work.searches = static_cast<int64_t>(free_rows.size());
   PrepareSearch();
+  if (matrix_.columns > matrix_.rows) PrepareFillers(free_rows.size());
   for (const int32_t i : free_rows) {
     if (!Augment(i)) return;
   }

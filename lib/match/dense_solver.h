@@ -24,10 +24,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "lib/base/clock.h"
 #include "lib/match/dense_list.h"
+#include "lib/match/dense_long_list.h"
 
 namespace allot::dense {
 
@@ -47,24 +49,40 @@ struct Deadline {
   }
 };
 
+// Numbers that are written before they are read: no time is spent on zeros.
+class Cells {
+ public:
+  void Resize(size_t count) {
+    cells_ = std::make_unique_for_overwrite<int32_t[]>(count);
+  }
+  int32_t& operator[](size_t k) { return cells_[k]; }
+  const int32_t& operator[](size_t k) const { return cells_[k]; }
+
+ private:
+  std::unique_ptr<int32_t[]> cells_;
+};
+
 template <typename Price>
 struct Lists {
-  // [rows x kStride]
-  std::vector<int32_t> column, cost;
+  Cells column, cost;  // [rows x kStride]
   std::vector<int32_t> size;
   std::vector<int32_t> near;  // See ListView.
   std::vector<Price> near_floor;
   // Every unlisted column has at least this value, now and later.
   std::vector<Price> bound;
+  // Every unlisted column costs at least this, its price not counted; 0 if
+  // that is not known.
+  std::vector<Price> cost_floor;
   static constexpr size_t kStride = kListCapacity + 8;  // Room to write eights.
 
   void Resize(size_t rows) {
-    column.resize(rows * kStride);
-    cost.resize(rows * kStride);
+    column.Resize(rows * kStride);
+    cost.Resize(rows * kStride);
     size.resize(rows);
     near.resize(rows);
     near_floor.resize(rows);
     bound.resize(rows);
+    cost_floor.resize(rows);
   }
   ListView<Price> View(size_t row) const {
     return {&column[row * kStride], &cost[row * kStride], size[row], near[row],
@@ -119,6 +137,9 @@ class Solver {
   void Unmatch(int32_t i);
   // Rebuilds row i's list at today's prices.
   void Refresh(int32_t i);
+  // Rebuilds the list of a row that has changed. False if its costs are out of
+  // range. For int32_t prices.
+  bool Renew(int32_t i);
   // u[i], exact. May refresh the list.
   Price RowDual(int32_t i);
   // At most u[i], without reading the matrix.
@@ -152,9 +173,20 @@ class Solver {
   // pairs are then within epsilon of tight.
   void Auction(Price epsilon, std::vector<int32_t>& free_rows);
   void Scale(std::vector<int32_t>& free_rows);
+  // Takes the start of dense_order.h, if there is one. True if few rows are
+  // left to improve; then no row is free.
+  bool StartInOrder(std::vector<int32_t>& free_rows);
   int32_t FreeTie(int32_t i, Price value, int32_t& cost) const;
   void Loosen(Price slack, std::vector<int32_t>& free_rows);
   bool Tick();
+  // Lists the cheapest columns, prices left aside. False, and nothing done,
+  // if the row's costs are out of range.
+  bool ListCheapest(int32_t i);
+  // Whether 32-bit prices do for these flipped costs.
+  bool InRange(int32_t least, int32_t most) const {
+    return least >= matrix_.base &&
+           int64_t{most} - matrix_.base < kPriceLimit<int32_t>;
+  }
   RowView Row(int32_t i) const {
     RowView row;
     row.cells = matrix_.cells + int64_t{matrix_.columns} * i;
@@ -172,9 +204,15 @@ class Solver {
 
   // dense_paths.cc
   void PrepareSearch();
-  // Where columns outnumber rows: finds lambda_ and spare_.
+  // Where columns outnumber rows: finds lambda_ and held_, then spare_.
+  void PrepareFillers(size_t free_rows);
   void CountFillers();
+  bool FillerHolds(int32_t j) const {
+    return row_of_column[j] == kNone && price[j] == lambda_;
+  }
+  void Hold(int32_t j);
   void ScanFillers();
+  void RaiseFillers();
   void RaisePrices();
   void TracePath(int32_t free_row);
   // False if the row could not be matched: overflow or expired is set.
@@ -184,6 +222,7 @@ class Solver {
   void RelaxList(int32_t i);
   void DeepRead(int32_t i);
   void PushRest(int32_t i);
+  Price CostLimit(int32_t i) const;
 
   void Push(Price key, int32_t id);
   Event Pop();
@@ -194,6 +233,7 @@ class Solver {
   int32_t ticks_ = 0;
   Found<Price> found_;
   int list_target_ = kShortTarget;
+  LongLists long_lists_;
 
   // Where columns outnumber rows, think of columns - rows filler rows of cost 0
   // that hold the unmatched columns: they make the matrix square, and all of
@@ -205,8 +245,12 @@ class Solver {
   bool fillers_ = false;
   Price lambda_ = 0;
   int64_t spare_ = 0;
-  Price filler_distance_ = 0;      // kNever: not reached
-  int32_t filler_column_ = kNone;  // where they were reached
+  int64_t free_left_ = 0;        // Rows without a column.
+  std::vector<int32_t> held_;    // At least those that no filler holds.
+  std::vector<uint8_t> listed_;  // [columns], whether in held_
+  std::vector<uint8_t> listed_cheapest_;  // [rows], tried
+  Price filler_distance_ = 0;             // kNever: not reached
+  int32_t filler_column_ = kNone;         // where they were reached
   bool filler_scanned_ = false;
 
   // One search.

@@ -2,6 +2,7 @@
 #include "lib/match/dense_assignment.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <numeric>
@@ -222,6 +223,67 @@ TEST(DenseAssignment, SolvesMacholWien) {
   }
 }
 
+// What a pair costs by one trait of the row and one of the column.
+struct Trait {
+  const char* name;
+  double (*cost)(double row, double column);
+};
+
+class DenseAssignmentByTrait : public testing::TestWithParam<Trait> {
+ protected:
+  static Instance Draw(int rows, int columns, double noise, Rng& rng) {
+    std::vector<double> row(rows), column(columns);
+    for (double& x : row) x = rng.Uniform();
+    for (double& y : column) y = rng.Uniform();
+    Instance p{rows, columns, {}, false, {}};
+    for (const double x : row) {
+      for (const double y : column) {
+        p.costs.push_back(static_cast<int32_t>(
+            1e7 * (GetParam().cost(x, y) + noise * rng.Uniform())));
+      }
+    }
+    return p;
+  }
+};
+
+TEST_P(DenseAssignmentByTrait, IsSolved) {
+  Rng rng(7);
+  for (const double noise : {0.0, 0.01}) {
+    SCOPED_TRACE(noise);
+    // Above 256 rows the solver looks for an order.
+    SolveProven(Draw(260, 260, noise, rng));
+    Instance p = Draw(100, 130, noise, rng);
+    p.maximise = true;
+    SolveProven(p);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Traits, DenseAssignmentByTrait,
+    testing::Values(
+        Trait{"Product", [](double x, double y) { return x * y; }},
+        Trait{"Distance", [](double x, double y) { return std::abs(x - y); }},
+        Trait{"Square",
+              [](double x, double y) { return (x - y) * (x - y) - x; }},
+        Trait{"Logistic",
+              [](double x, double y) { return 1 / (1 + std::exp(x - y)); }}),
+    [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(DenseAssignment, SolvesAShuffledProductInTwoReadings) {
+  Rng rng(2);
+  constexpr int kSize = 300;
+  std::vector<int32_t> row(kSize), column(kSize);
+  for (int32_t& x : row) x = static_cast<int32_t>(rng.Below(10000));
+  for (int32_t& y : column) y = static_cast<int32_t>(rng.Below(10000));
+  Instance p{kSize, kSize, {}, false, {}};
+  for (const int32_t x : row)
+    for (const int32_t y : column) p.costs.push_back(x * y);
+  const DenseAssignment answer = Solve(p);
+  ExpectProvenOptimal(p, answer);
+  // Besides the first lists: without the order of rows and columns, dozens.
+  EXPECT_LT(answer.stats.row_readings, 3 * kSize);
+}
+
 TEST(DenseAssignment, PermutingRowsAndColumnsKeepsTheObjective) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     Rng rng(seed);
@@ -394,6 +456,60 @@ TEST(DenseAssignment, WarmSolvesProveTheirAnswersRoundAfterRound) {
       if (HasFailure()) return;
       EXPECT_TRUE(answer.stats.warm);
     }
+  }
+}
+
+TEST(DenseAssignment, WarmSolvesProveTheirAnswersAmongManyColumns) {
+  for (uint64_t seed = 0; seed < 18; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    const int rows = 40 + static_cast<int>(rng.Below(60));
+    const int columns = rows * 4 + static_cast<int>(rng.Below(200));
+    Instance p = seed % 3 == 0   ? Clustered(rows, columns, 1e5, rng)
+                 : seed % 3 == 1 ? Uniform(rows, columns, 0, 4, rng)
+                                 : Uniform(rows, columns, 0, 10000, rng);
+    // All want the same columns.
+    if (seed % 2 == 0) {
+      for (int i = 0; i < rows; ++i)
+        for (int j = 0; j < rows; ++j) p.at(i, j) -= 50000 + 100 * j;
+    }
+    p.maximise = seed % 5 == 4;
+    DenseWarmStart warm;
+    DenseOptions options;
+    options.warm_start = &warm;
+    ExpectProvenOptimal(p, Solve(p, options));
+    for (int round = 0; round < 6; ++round) {
+      std::vector<int32_t> changed;
+      for (int i = 0; i < rows; ++i) {
+        if (!rng.Bernoulli(round % 2 == 0 ? 0.1 : 0.5)) continue;
+        changed.push_back(i);
+        for (int j = 0; j < columns; ++j)
+          p.at(i, j) = p.at(static_cast<int>(rng.Below(rows)), j);
+      }
+      options.changed_rows = changed;
+      const DenseAssignment answer = Solve(p, options);
+      ExpectProvenOptimal(p, answer);
+      if (HasFailure()) return;
+      EXPECT_TRUE(answer.stats.warm);
+    }
+  }
+}
+
+TEST(DenseAssignment, SomewhatCheaperAndDearerCostsKeepTheWarmStart) {
+  for (const int columns : {40, 90}) {
+    Rng rng(columns);
+    Instance p = Uniform(40, columns, 1000, 9000, rng);
+    DenseWarmStart warm;
+    DenseOptions options;
+    options.warm_start = &warm;
+    ExpectProvenOptimal(p, Solve(p, options));
+    p.at(7, 3) = 500;
+    p.at(7, 4) = 12000;
+    const std::vector<int32_t> changed = {7};
+    options.changed_rows = changed;
+    const DenseAssignment answer = Solve(p, options);
+    ExpectProvenOptimal(p, answer);
+    EXPECT_TRUE(answer.stats.warm);
   }
 }
 
