@@ -108,17 +108,16 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
   receipt.outcomes.reserve(report.answers.size());
   std::vector<int32_t> labelers;  // rows
   labelers.reserve(report.answers.size());
-  // Together, as each waits for memory and for no other.
-  std::vector<std::optional<int32_t>> rows;
-  rows.reserve(report.answers.size());
-  for (const Answer& answer : report.answers) {
-    rows.push_back(view->roster->Find(answer.labeler));
-  }
+  std::vector<absl::string_view> ids;
+  ids.reserve(report.answers.size());
+  for (const Answer& answer : report.answers) ids.push_back(answer.labeler);
+  std::vector<int32_t> rows(ids.size());
+  view->roster->Find(ids, rows);
   Reported* last = nullptr;  // answers mostly come by task
   for (size_t i = 0; i < report.answers.size(); ++i) {
     Answer& answer = report.answers[i];
-    const std::optional<int32_t> labeler = rows[i];
-    if (!labeler) {
+    const int32_t labeler = rows[i];
+    if (labeler < 0) {
       return absl::NotFoundError(
           absl::StrCat("answers[", i, "].labeler_id: there is no labeler \"",
                        answer.labeler, "\" in pool \"", entry.id,
@@ -130,17 +129,17 @@ absl::StatusOr<AnswerReceipt> Engine::Impl::DecideAnswers(
     if (answer.label < 0 || answer.label >= last->spec->num_classes) {
       return BadLabel(i, answer, *last->spec);
     }
-    if (const auto before = last->LabelOf(*labeler)) {
+    if (const auto before = last->LabelOf(labeler)) {
       receipt.outcomes.push_back(*before == answer.label
                                      ? AnswerOutcome::kDuplicate
                                      : AnswerOutcome::kConflict);
       continue;
     }
-    last->fresh.emplace_back(*labeler, answer.label);
-    labelers.push_back(*labeler);
+    last->fresh.emplace_back(labeler, answer.label);
+    labelers.push_back(labeler);
     const bool named_lease =
         i < report.lease_ids.size() && !report.lease_ids[i].empty();
-    const bool late = named_lease && !HoldsLease(last->record, *labeler);
+    const bool late = named_lease && !HoldsLease(last->record, labeler);
     receipt.outcomes.push_back(late ? AnswerOutcome::kRecordedLate
                                     : AnswerOutcome::kRecorded);
     // Decided again if another replica is faster: the report must stay.
