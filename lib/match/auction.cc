@@ -152,6 +152,7 @@ Assignment Solve(const Problem& problem, Reading& reading,
   // that ended.
   const auto cut_short = [&] {
     phase.Restore();
+    flow.ListHoldings();
     FillFree(flow);
     incumbent.Offer(false);
     return finish();
@@ -168,6 +169,7 @@ Assignment Solve(const Problem& problem, Reading& reading,
       return cut_short();
     if (incumbent.has_tolerance()) {
       phase.Finish();
+      flow.ListHoldings();
       FillFree(flow);
       phase.SwapPrices();
       incumbent.Offer(false);

@@ -20,7 +20,7 @@ AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex<V>& index)
     : flow_(flow), index_(index) {
   const Problem& problem = *flow.problem;
   flow.EmptyAll();
-  flow.LayOutPool();
+  flow.pool = RawVector<typename Flow<V>::Holding>();
   slot_edge_.assign(flow.slots.size(), Flow<V>::kNone);
   slot_worth_.resize(flow.slots.size());
   open_.resize(flow.num_tasks());
@@ -350,13 +350,16 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
 template <typename V>
 void AuctionPhase<V>::Finish() {
   flow_.EmptyAll();
-  if (!finished_) Mark(kHeld<V>);
-  finished_ = true;
   for (size_t s = 0; s < slot_edge_.size(); ++s) {
-    if (slot_edge_[s] != Flow<V>::kNone) {
-      flow_.Fill(flow_.slots[s].task, slot_edge_[s]);
+    const int32_t e = slot_edge_[s];
+    if (e == Flow<V>::kNone) continue;
+    if (finished_) {
+      flow_.Choose(flow_.slots[s].task, e);
+    } else {
+      flow_.ChooseHeld(flow_.slots[s].task, e, slot_worth_[s]);
     }
   }
+  finished_ = true;
 }
 
 template <typename V>

@@ -30,7 +30,7 @@ class AuctionPhase {
   // is reached for Restore().
   bool Run(V epsilon, const Deadline& deadline, bool save, SolveStats& stats);
 
-  // Writes the slots won into the flow.
+  // Writes the slots won into the flow, but no holdings.
   void Finish();
 
   // Writes into the flow what the last step that ended had reached, with prices

@@ -24,19 +24,29 @@ void Flow<V>::Link(int32_t slot, int32_t edge) {
   holdings(l)[load[l]++] = {worth, largest, slot, slots[slot].task};
 }
 
-// Room for twice the average at first, whoever has more capacity or less.
 template <typename V>
-void Flow<V>::LayOutPool() {
-  const int32_t room =
-      num_labelers() == 0
-          ? 0
-          : static_cast<int32_t>(2 * slots.size() / num_labelers());
-  pool_begin.resize(num_labelers());
-  pool_room.assign(num_labelers(), room);
-  for (int l = 0; l < num_labelers(); ++l) pool_begin[l] = l * room;
+void Flow<V>::ListHoldings(const V* free_bound) {
+  // A little more than each needs, for those who come from elsewhere.
+  constexpr int32_t kSpare = 1, kSparePart = 4;
+  int32_t size = 0;
+  for (int l = 0; l < num_labelers(); ++l) {
+    pool_begin[l] = size;
+    pool_room[l] = load[l] + load[l] / kSparePart + kSpare;
+    size += pool_room[l];
+  }
   pool = RawVector<Holding>();
-  pool.reserve(2 * slots.size());
-  pool.resize(static_cast<size_t>(num_labelers()) * room);
+  pool.reserve(size + size / 4);
+  pool.resize(size);
+  std::fill(load.begin(), load.end(), 0);
+  for (int t = 0; t < num_tasks(); ++t) {
+    const int32_t first = slot_begin[t];
+    const V bound = free_bound == nullptr ? largest : free_bound[t];
+    for (int32_t s = first; s < first + filled[t]; ++s) {
+      const int32_t l = slots[s].labeler;
+      slots[s].place = load[l];
+      holdings(l)[load[l]++] = {slots[s].worth, bound, s, t};
+    }
+  }
 }
 
 // An overloaded labeler moves to the end of the pool, to twice the room.
@@ -186,7 +196,12 @@ Assignment ToAssignment(const Flow<V>& flow) {
       worth += flow.slots[s].worth;
       lowest = std::min(lowest, flow.slot_reduced(s));
     }
-    std::sort(a.edge.begin() + a.offset[t], a.edge.end());
+    // A handful, and often in order.
+    for (auto at = a.edge.begin() + a.offset[t]; at != a.edge.end(); ++at) {
+      for (auto e = at; e != a.edge.begin() + a.offset[t] && e[-1] > *e; --e) {
+        std::swap(e[-1], *e);
+      }
+    }
     a.offset[t + 1] = static_cast<int32_t>(a.edge.size());
     const bool full = flow.filled[t] == problem.redundancy[t];
     a.task_price[t] =

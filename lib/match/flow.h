@@ -111,8 +111,21 @@ struct Flow {
   // The slot changes labelers. Requires !taken(edge).
   void Move(int32_t slot, int32_t edge);
   void EmptyAll();
-  // Requires that nothing is filled: gives back what overloading took.
-  void LayOutPool();
+  // For whoever fills slots by the thousand: Choose() leaves out the holdings,
+  // and ListHoldings() writes them all, with the bounds of their tasks, or A.
+  void Choose(int task, int32_t edge) {
+    ChooseHeld(task, edge, value[edge]);
+    value[edge] -= kHeld<V>;
+  }
+  // The edge is marked already.
+  void ChooseHeld(int task, int32_t edge, V worth) {
+    Slot& slot = slots[slot_begin[task] + filled[task]++];
+    slot.edge = edge;
+    slot.labeler = labeler[edge];
+    slot.worth = worth;
+    ++load[slot.labeler];
+  }
+  void ListHoldings(const V* free_bound = nullptr);
 
   // Rows lie all over memory: asks for one that will be read soon.
   void PrefetchRow(int32_t task) const {

@@ -79,6 +79,22 @@ __attribute__((target("avx2"))) inline int32_t HorizontalMax(__m256i v) {
   return _mm_cvtsi128_si32(m);
 }
 
+// The same, in every lane.
+__attribute__((target("avx2"))) inline __m256i SpreadMax(__m256i v) {
+  v = _mm256_max_epi32(v, _mm256_permute2x128_si256(v, v, 1));
+  v = _mm256_max_epi32(v, _mm256_shuffle_epi32(v, _MM_SHUFFLE(1, 0, 3, 2)));
+  return _mm256_max_epi32(v, _mm256_shuffle_epi32(v, _MM_SHUFFLE(2, 3, 0, 1)));
+}
+
+// The lanes' least index, in every lane, of those lanes that are `here`.
+__attribute__((target("avx2"))) inline __m256i LeastIndex(__m256i index,
+                                                          __m256i here) {
+  const __m256i at = _mm256_blendv_epi8(
+      _mm256_set1_epi32(std::numeric_limits<int32_t>::max()), index, here);
+  const __m256i zero = _mm256_setzero_si256();
+  return _mm256_sub_epi32(zero, SpreadMax(_mm256_sub_epi32(zero, at)));
+}
+
 __attribute__((target("avx2"))) Above<int32_t> FindAboveAvx2(
     const int32_t* labeler, const int32_t* value, const int32_t* price, int n,
     int32_t threshold, int32_t* found) {
@@ -244,22 +260,24 @@ __attribute__((target("avx2"))) void TopReducedAvx2(const int32_t* labeler,
         none, _mm256_sub_epi32(a, _mm256_i32gather_epi32(price, l, 4)), used));
   }
   for (int found = 0;; ++found) {
-    const int32_t best = HorizontalMax(r1);
-    top.reduced[found] = best;
-    if (best == kNone) {
+    const __m256i best = SpreadMax(r1);
+    top.reduced[found] = _mm256_cvtsi256_si32(best);
+    __m256i lane = _mm256_cmpeq_epi32(r1, best);
+    const unsigned mask =
+        static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(lane)));
+    if (top.reduced[found] == kNone) {
       top.index[found] = -1;
       if (found + 1 == want) break;
       continue;
     }
-    const __m256i here = _mm256_cmpeq_epi32(r1, _mm256_set1_epi32(best));
-    // Ties by index.
-    const __m256i at = _mm256_blendv_epi8(
-        _mm256_set1_epi32(std::numeric_limits<int32_t>::max()), i1, here);
-    const int32_t least =
-        -HorizontalMax(_mm256_sub_epi32(_mm256_setzero_si256(), at));
-    top.index[found] = least;
+    if ((mask & (mask - 1)) != 0) {
+      // Ties by index.
+      lane = _mm256_cmpeq_epi32(i1, LeastIndex(i1, lane));
+    }
+    const __m256i at = _mm256_castps_si256(
+        _mm256_and_ps(_mm256_castsi256_ps(i1), _mm256_castsi256_ps(lane)));
+    top.index[found] = _mm256_cvtsi256_si32(SpreadMax(at));
     if (found + 1 == want) break;
-    const __m256i lane = _mm256_cmpeq_epi32(i1, _mm256_set1_epi32(least));
     r1 = _mm256_blendv_epi8(r1, r2, lane);
     i1 = _mm256_blendv_epi8(i1, i2, lane);
     r2 = _mm256_blendv_epi8(r2, none, lane);

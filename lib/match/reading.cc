@@ -168,7 +168,9 @@ Flow<V> MakeFlow(const Problem& problem, Reading& reading) {
     }
   }
   flow.load.assign(num_labelers, 0);
-  flow.LayOutPool();
+  flow.pool_begin.assign(num_labelers, 0);
+  flow.pool_room.assign(num_labelers, 0);
+  reading.positive = RawVector<int32_t>();
   return flow;
 }
 
