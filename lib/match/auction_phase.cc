@@ -51,14 +51,15 @@ bool AuctionPhase<V>::Open(const Deadline& deadline) {
   for (Keeper& keeper : keeper_) keeper.load = 0;
   queue_.clear();
   for (int t = 0; t < flow_.num_tasks(); ++t) {
-    Top<V> top;
     const int32_t first = flow_.slot_begin[t], last = flow_.slot_begin[t + 1];
     if (first == last) continue;
     if (t % 256 == 0 && deadline.Passed()) return false;
     const int32_t begin = problem.offset[t];
-    TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
-               flow_.price.data(), problem.offset[t + 1] - begin, 1, top);
-    const V next = std::max(V{0}, top.reduced[0]);
+    const V free =
+        LargestReduced(flow_.labeler + begin, flow_.value.data() + begin,
+                       flow_.price.data(), problem.offset[t + 1] - begin)
+            .reduced;
+    const V next = std::max(V{0}, free);
     open_[t] = 0;
     for (int32_t s = first; s < last; ++s) {
       const int32_t e = won_[s].edge;
@@ -139,6 +140,19 @@ void AuctionPhase<V>::BidFor(int32_t task) {
   const Problem& problem = *flow_.problem;
   const int32_t begin = problem.offset[task];
   const int32_t end = problem.offset[task + 1];
+  while (open_[task] == 1) {
+    const BestTwo<V> two =
+        TwoLargestReduced(flow_.labeler + begin, flow_.value.data() + begin,
+                          flow_.price.data(), end - begin);
+    open_[task] = 0;
+    if (two.best <= 0) return;  // it stays empty
+    int32_t slot = flow_.slot_begin[task];
+    while (won_[slot].edge != Flow<V>::kNone) ++slot;
+    const int32_t e = begin + two.index;
+    ++bids_;
+    const V worth = two.best + flow_.price[flow_.labeler[e]];
+    Accept(slot, e, worth, worth - std::max(V{0}, two.next) + epsilon_);
+  }
   while (open_[task] > 0) {
     // All open slots bid at once, each against the best that none of them gets.
     const int want = std::min(open_[task] + 1, kMostTop);

@@ -57,6 +57,22 @@ BestEdge<V> LargestReducedPlain(const int32_t* labeler, const V* value,
 }
 
 template <typename V>
+BestTwo<V> TwoLargestReducedPlain(const int32_t* labeler, const V* value,
+                                  const V* price, int n) {
+  BestTwo<V> two = {value[0] - price[labeler[0]], std::numeric_limits<V>::min(),
+                    0};
+  for (int i = 1; i < n; ++i) {
+    const V r = value[i] - price[labeler[i]];
+    two.next = std::max(two.next, std::min(r, two.best));
+    if (r > two.best) {
+      two.best = r;
+      two.index = i;
+    }
+  }
+  return two;
+}
+
+template <typename V>
 Above<V> FindAbovePlain(const int32_t* labeler, const V* value, const V* price,
                         int n, V threshold, int32_t* found) {
   Above<V> above = {0, std::numeric_limits<V>::min()};
@@ -216,6 +232,49 @@ __attribute__((target("avx2"))) BestEdge<int32_t> LargestReducedAvx2(
   return {best, -HorizontalMax(_mm256_sub_epi32(_mm256_setzero_si256(), at))};
 }
 
+__attribute__((target("avx2"))) BestTwo<int32_t> TwoLargestReducedAvx2(
+    const int32_t* labeler, const int32_t* value, const int32_t* price, int n) {
+  const __m256i none = _mm256_set1_epi32(std::numeric_limits<int32_t>::min());
+  const __m256i eight = _mm256_set1_epi32(8);
+  __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  __m256i most = none, next = none, where = _mm256_setzero_si256();
+  const auto add = [&](__m256i r) __attribute__((target("avx2"))) {
+    where = _mm256_blendv_epi8(where, index, _mm256_cmpgt_epi32(r, most));
+    next = _mm256_max_epi32(next, _mm256_min_epi32(r, most));
+    most = _mm256_max_epi32(most, r);
+    index = _mm256_add_epi32(index, eight);
+  };
+  int i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256i a =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(value + i));
+    add(_mm256_sub_epi32(a, Lookup8(price, labeler + i)));
+  }
+  if (i < n) {
+    alignas(32) int32_t rest[8];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(rest), none);
+    for (int j = i; j < n; ++j) rest[j - i] = value[j] - price[labeler[j]];
+    add(_mm256_load_si256(reinterpret_cast<const __m256i*>(rest)));
+  }
+  const __m256i best = SpreadMax(most);
+  __m256i lane = _mm256_cmpeq_epi32(most, best);
+  const unsigned mask =
+      static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(lane)));
+  BestTwo<int32_t> two;
+  two.best = _mm256_cvtsi256_si32(best);
+  if ((mask & (mask - 1)) != 0) {
+    two.next = two.best;
+    two.index = _mm256_cvtsi256_si32(LeastIndex(where, lane));
+    return two;
+  }
+  // The lane of the best has only its second to offer.
+  two.next =
+      _mm256_cvtsi256_si32(SpreadMax(_mm256_blendv_epi8(most, next, lane)));
+  two.index = _mm256_cvtsi256_si32(_mm256_permutevar8x32_epi32(
+      where, _mm256_set1_epi32(__builtin_ctz(mask))));
+  return two;
+}
+
 // Eight interleaved parts of the row keep their two largest each, and of what
 // those leave out only the largest: unless that is among the wanted, the wanted
 // are among the sixteen.
@@ -292,6 +351,7 @@ __attribute__((target("avx2"))) void TopReducedAvx2(const int32_t* labeler,
 struct Kernels {
   BestEdge<int32_t> (*largest)(const int32_t*, const int32_t*, const int32_t*,
                                int);
+  BestTwo<int32_t> (*two)(const int32_t*, const int32_t*, const int32_t*, int);
   void (*top)(const int32_t*, const int32_t*, const int32_t*, int, int,
               Top<int32_t>&);
   Above<int32_t> (*above)(const int32_t*, const int32_t*, const int32_t*, int,
@@ -301,11 +361,12 @@ struct Kernels {
 Kernels ChooseKernels() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) {
-    return {LargestReducedAvx2, TopReducedAvx2, FindAboveAvx2};
+    return {LargestReducedAvx2, TwoLargestReducedAvx2, TopReducedAvx2,
+            FindAboveAvx2};
   }
 #endif
-  return {LargestReducedPlain<int32_t>, TopReducedPlain<int32_t>,
-          FindAbovePlain<int32_t>};
+  return {LargestReducedPlain<int32_t>, TwoLargestReducedPlain<int32_t>,
+          TopReducedPlain<int32_t>, FindAbovePlain<int32_t>};
 }
 
 const Kernels kKernels = ChooseKernels();
@@ -320,6 +381,16 @@ BestEdge<int32_t> LargestReduced(const int32_t* labeler, const int32_t* value,
 BestEdge<int64_t> LargestReduced(const int32_t* labeler, const int64_t* value,
                                  const int64_t* price, int n) {
   return LargestReducedPlain(labeler, value, price, n);
+}
+
+BestTwo<int32_t> TwoLargestReduced(const int32_t* labeler, const int32_t* value,
+                                   const int32_t* price, int n) {
+  return kKernels.two(labeler, value, price, n);
+}
+
+BestTwo<int64_t> TwoLargestReduced(const int32_t* labeler, const int64_t* value,
+                                   const int64_t* price, int n) {
+  return TwoLargestReducedPlain(labeler, value, price, n);
 }
 
 void TopReduced(const int32_t* labeler, const int32_t* value,

@@ -106,6 +106,25 @@ TEST_P(Kernels, FindsWhatIsAboveAThreshold) {
   }
 }
 
+TEST_P(Kernels, TheTwoLargestAreTheTopTwo) {
+  for (int n = 2; n <= 70; ++n) {
+    const Row row(GetParam() * 100 + n, n);
+    Top<int64_t> top;
+    TopReduced(row.labeler.data(), row.wide_value.data(), row.wide_price.data(),
+               n, 2, top);
+    const auto narrow = TwoLargestReduced(row.labeler.data(), row.value.data(),
+                                          row.price.data(), n);
+    const auto wide = TwoLargestReduced(
+        row.labeler.data(), row.wide_value.data(), row.wide_price.data(), n);
+    EXPECT_EQ(narrow.best, top.reduced[0]);
+    EXPECT_EQ(narrow.next, top.reduced[1]);
+    EXPECT_EQ(narrow.index, top.index[0]);
+    EXPECT_EQ(wide.best, top.reduced[0]);
+    EXPECT_EQ(wide.next, top.reduced[1]);
+    EXPECT_EQ(wide.index, top.index[0]);
+  }
+}
+
 TEST_P(Kernels, UtilitiesAreRoundedAndCountedOneByOne) {
   constexpr double kScale = 1 << 16;
   for (int n = 1; n <= 70; ++n) {
