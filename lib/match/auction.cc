@@ -10,6 +10,7 @@
 #include "lib/match/flow.h"
 #include "lib/match/incumbent.h"
 #include "lib/match/kernels.h"
+#include "lib/match/reading.h"
 #include "lib/match/shortest_path.h"
 
 namespace allot {
@@ -41,15 +42,6 @@ constexpr int64_t kMostScansWarm = 4;
 constexpr double kScarce = 0.85;
 // Warm prices of less capacity than this share of the slots are ignored.
 constexpr double kUncontested = 0.35;
-
-template <typename V>
-V Spread(const Flow<V>& flow) {
-  V least = flow.largest;
-  for (const V a : flow.value) {
-    if (a > 0) least = std::min(least, a);
-  }
-  return flow.largest - least;
-}
 
 // Whether so few slots went to labelers with a price that starting anew is
 // quicker: prices that have to come down need the edges by labeler.
@@ -109,9 +101,9 @@ V ToEpsilon(double share, V spread) {
 }
 
 template <typename V>
-Assignment Solve(const Problem& problem, const ValueRange& range,
+Assignment Solve(const Problem& problem, Reading& reading,
                  const AuctionOptions& options, int64_t start_nanos) {
-  Flow<V> flow = MakeFlow<V>(problem, range);
+  Flow<V> flow = MakeFlow<V>(problem, reading);
   const int64_t reading_nanos = options.deadline.NowNanos() - start_nanos;
   const bool warm =
       !options.warm_price.empty() &&
@@ -146,7 +138,7 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
       return assignment;
     }
   }
-  const V spread = Spread(flow);
+  const V spread = flow.largest - flow.least;
   const bool scarce = Scarce(flow);
   const V last = ToEpsilon(kLastEpsilon, spread);
   V epsilon = last;
@@ -160,6 +152,7 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
   // that ended.
   const auto cut_short = [&] {
     phase.Restore();
+    flow.ListHoldings();
     FillFree(flow);
     incumbent.Offer(false);
     return finish();
@@ -176,6 +169,7 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
       return cut_short();
     if (incumbent.has_tolerance()) {
       phase.Finish();
+      flow.ListHoldings();
       FillFree(flow);
       phase.SwapPrices();
       incumbent.Offer(false);
@@ -196,12 +190,11 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
 
 }  // namespace
 
-Assignment SolveAuction(const Problem& problem, const AuctionOptions& options) {
-  const int64_t start_nanos = options.deadline.NowNanos();
-  const ValueRange range = FindRange(problem);
-  return FitsInt32(range)
-             ? Solve<int32_t>(problem, range, options, start_nanos)
-             : Solve<int64_t>(problem, range, options, start_nanos);
+Assignment SolveAuction(const Problem& problem, Reading& reading,
+                        int64_t start_nanos, const AuctionOptions& options) {
+  return FitsInt32(reading)
+             ? Solve<int32_t>(problem, reading, options, start_nanos)
+             : Solve<int64_t>(problem, reading, options, start_nanos);
 }
 
 }  // namespace allot

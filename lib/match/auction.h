@@ -27,6 +27,7 @@
 #include "lib/match/assignment.h"
 #include "lib/match/deadline.h"
 #include "lib/match/problem.h"
+#include "lib/match/reading.h"
 
 namespace allot {
 
@@ -39,8 +40,10 @@ struct AuctionOptions {
   bool try_repair_first = false;
 };
 
-// Requires Validate(problem).ok(); prices finite.
-Assignment SolveAuction(const Problem& problem, const AuctionOptions& options);
+// `reading` is the problem's, of which it takes the values; it was begun at
+// `start_nanos` of the deadline's clock. Requires prices to be finite.
+Assignment SolveAuction(const Problem& problem, Reading& reading,
+                        int64_t start_nanos, const AuctionOptions& options);
 
 }  // namespace allot
 

@@ -20,25 +20,27 @@ AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex<V>& index)
     : flow_(flow), index_(index) {
   const Problem& problem = *flow.problem;
   flow.EmptyAll();
-  flow.LayOutPool();
-  slot_edge_.assign(flow.slots.size(), Flow<V>::kNone);
-  slot_worth_.resize(flow.slots.size());
+  flow.pool = RawVector<typename Flow<V>::Holding>();
+  won_.resize(flow.slots.size());
+  for (size_t s = 0; s < won_.size(); ++s) {
+    won_[s] = {Flow<V>::kNone, flow.slots[s].task, 0};
+  }
   open_.resize(flow.num_tasks());
   profit_.resize(flow.num_tasks());
   index.Count(flow);
-  int32_t most = 0;
-  bid_begin_.resize(flow.num_labelers() + 1);
-  bid_begin_[0] = 0;
+  int32_t most = 0, begin = 0;
+  keeper_.resize(flow.num_labelers());
   for (int l = 0; l < flow.num_labelers(); ++l) {
-    bid_begin_[l + 1] =
-        bid_begin_[l] + std::min(problem.capacity[l], index.degree(l));
+    const int32_t degree = index.degree(l);
+    const int32_t room = std::min(problem.capacity[l], degree);
+    keeper_[l] = {begin, room, 0, room < degree};
+    begin += room;
     // A labeler with room for every task that lists it is free.
-    if (index.degree(l) <= problem.capacity[l]) flow.price[l] = 0;
-    most = std::max(most, index.degree(l));
+    if (!keeper_[l].contested) flow.price[l] = 0;
+    most = std::max(most, degree);
   }
   found_.resize(most + 8);
-  load_.assign(flow.num_labelers(), 0);
-  bids_kept_.resize(bid_begin_.back());
+  bids_kept_.resize(begin);
 }
 
 // Slots that are no worse than what is left by more than epsilon stay, at the
@@ -46,40 +48,43 @@ AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex<V>& index)
 template <typename V>
 bool AuctionPhase<V>::Open(const Deadline& deadline) {
   const Problem& problem = *flow_.problem;
-  std::fill(load_.begin(), load_.end(), 0);
+  for (Keeper& keeper : keeper_) keeper.load = 0;
   queue_.clear();
   for (int t = 0; t < flow_.num_tasks(); ++t) {
-    Top<V> top;
     const int32_t first = flow_.slot_begin[t], last = flow_.slot_begin[t + 1];
     if (first == last) continue;
     if (t % 256 == 0 && deadline.Passed()) return false;
     const int32_t begin = problem.offset[t];
-    TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
-               flow_.price.data(), problem.offset[t + 1] - begin, 1, top);
-    const V next = std::max(V{0}, top.reduced[0]);
+    const V free =
+        LargestReduced(flow_.labeler + begin, flow_.value.data() + begin,
+                       flow_.price.data(), problem.offset[t + 1] - begin)
+            .reduced;
+    const V next = std::max(V{0}, free);
     open_[t] = 0;
     for (int32_t s = first; s < last; ++s) {
-      const int32_t e = slot_edge_[s];
+      const int32_t e = won_[s].edge;
       if (e == Flow<V>::kNone) {
         ++open_[t];
         continue;
       }
-      if (flow_.reduced(e) >= next - epsilon_) {
+      if (won_[s].worth - flow_.price[flow_.labeler[e]] >= next - epsilon_) {
         const int32_t l = flow_.labeler[e];
-        bids_kept_[bid_begin_[l] + load_[l]++] = {
-            flow_.worth(e) - next + epsilon_, s};
+        Keeper& keeper = keeper_[l];
+        bids_kept_[keeper.begin + keeper.load++] = {
+            won_[s].worth - next + epsilon_, s};
         continue;
       }
-      slot_edge_[s] = Flow<V>::kNone;
-      flow_.value[e] += kHeld<V>;
+      won_[s].edge = Flow<V>::kNone;
+      flow_.value[e] = won_[s].worth;
       ++open_[t];
     }
     if (open_[t] > 0) queue_.push_back(t);
   }
-  for (int l = 0; l < flow_.num_labelers(); ++l) {
+  for (const Keeper& keeper : keeper_) {
+    if (keeper.load < 2) continue;
     std::make_heap(
-        bids_kept_.data() + bid_begin_[l],
-        bids_kept_.data() + bid_begin_[l] + load_[l],
+        bids_kept_.data() + keeper.begin,
+        bids_kept_.data() + keeper.begin + keeper.load,
         [](const Bid& x, const Bid& y) { return x.level > y.level; });
   }
   return true;
@@ -88,31 +93,33 @@ bool AuctionPhase<V>::Open(const Deadline& deadline) {
 template <typename V>
 void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V worth, V level) {
   const int32_t l = flow_.labeler[edge];
-  const int32_t most = bid_begin_[l + 1] - bid_begin_[l];
-  Bid* heap = bids_kept_.data() + bid_begin_[l];
+  Keeper& keeper = keeper_[l];
+  const int32_t most = keeper.most;
+  Bid* heap = bids_kept_.data() + keeper.begin;
+  Won& won = won_[slot];
   int32_t hole;
-  if (load_[l] == most && heap[0].level >= level) {
+  if (keeper.load == most && heap[0].level >= level) {
     // Kept from an earlier phase at better levels: no place for this bid.
     flow_.price[l] = level;
-    ++open_[flow_.slots[slot].task];
+    ++open_[won.task];
     return;
   }
-  slot_edge_[slot] = edge;
-  slot_worth_[slot] = worth;
+  won.edge = edge;
+  won.worth = worth;
   flow_.value[edge] = worth - kHeld<V>;
-  if (load_[l] < most) {
-    hole = load_[l]++;
+  if (keeper.load < most) {
+    hole = keeper.load++;
     while (hole > 0 && heap[(hole - 1) / 2].level > level) {
       heap[hole] = heap[(hole - 1) / 2];
       hole = (hole - 1) / 2;
     }
     heap[hole] = {level, slot};
-    if (load_[l] == most && most < index_.degree(l)) {
+    if (keeper.load == most && keeper.contested) {
       flow_.price[l] = std::max(flow_.price[l], heap[0].level);
     }
     return;
   }
-  const int32_t outbid = heap[0].slot;
+  Won& outbid = won_[heap[0].slot];
   hole = 0;
   for (int32_t child = 1; child < most; child = 2 * hole + 1) {
     if (child + 1 < most && heap[child + 1].level < heap[child].level) ++child;
@@ -122,12 +129,10 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V worth, V level) {
   }
   heap[hole] = {level, slot};
   flow_.price[l] = heap[0].level;
-  const int32_t task = flow_.slots[outbid].task;
-  const int32_t lost = slot_edge_[outbid];
   // Known, so that nobody waits for memory to be read.
-  flow_.value[lost] = slot_worth_[outbid];
-  slot_edge_[outbid] = Flow<V>::kNone;
-  if (open_[task]++ == 0) queue_.push_back(task);
+  flow_.value[outbid.edge] = outbid.worth;
+  outbid.edge = Flow<V>::kNone;
+  if (open_[outbid.task]++ == 0) queue_.push_back(outbid.task);
 }
 
 template <typename V>
@@ -135,6 +140,19 @@ void AuctionPhase<V>::BidFor(int32_t task) {
   const Problem& problem = *flow_.problem;
   const int32_t begin = problem.offset[task];
   const int32_t end = problem.offset[task + 1];
+  while (open_[task] == 1) {
+    const BestTwo<V> two =
+        TwoLargestReduced(flow_.labeler + begin, flow_.value.data() + begin,
+                          flow_.price.data(), end - begin);
+    open_[task] = 0;
+    if (two.best <= 0) return;  // it stays empty
+    int32_t slot = flow_.slot_begin[task];
+    while (won_[slot].edge != Flow<V>::kNone) ++slot;
+    const int32_t e = begin + two.index;
+    ++bids_;
+    const V worth = two.best + flow_.price[flow_.labeler[e]];
+    Accept(slot, e, worth, worth - std::max(V{0}, two.next) + epsilon_);
+  }
   while (open_[task] > 0) {
     // All open slots bid at once, each against the best that none of them gets.
     const int want = std::min(open_[task] + 1, kMostTop);
@@ -148,7 +166,7 @@ void AuctionPhase<V>::BidFor(int32_t task) {
         open_[task] = 0;  // these stay empty
         return;
       }
-      while (slot_edge_[slot] != Flow<V>::kNone) ++slot;
+      while (won_[slot].edge != Flow<V>::kNone) ++slot;
       const int32_t e = begin + top.index[i];
       --open_[task];
       ++bids_;
@@ -159,122 +177,10 @@ void AuctionPhase<V>::BidFor(int32_t task) {
 }
 
 template <typename V>
-V AuctionPhase<V>::Profit(int32_t task) const {
-  V profit = flow_.largest;
-  for (int32_t s = flow_.slot_begin[task]; s < flow_.slot_begin[task + 1];
-       ++s) {
-    if (slot_edge_[s] == Flow<V>::kNone) return 0;
-    profit = std::min(profit, flow_.reduced(slot_edge_[s]));
-  }
-  return profit;
-}
-
-// Lowers the price of a labeler with room until it is full or 0.
-template <typename V>
-void AuctionPhase<V>::Attract(int32_t labeler) {
-  V& price = flow_.price[labeler];
-  const int32_t most = bid_begin_[labeler + 1] - bid_begin_[labeler];
-  const int32_t room = most - load_[labeler];
-  if (room <= 0 || price == 0) return;
-  const int32_t begin = index_.begin[labeler];
-  // Tasks that would come for at least `least`. What decides is usually close
-  // below the price, so look there first. A task must gain epsilon by coming.
-  V step = 4 * epsilon_;
-  for (;;) {
-    const V least = step < price ? std::max(epsilon_, price - step) : epsilon_;
-    const int found =
-        FindAbove(index_.task.data() + begin, index_.value.data() + begin,
-                  profit_.data(), index_.degree(labeler), least - 1,
-                  found_.data())
-            .count;
-    offers_.clear();
-    for (int i = 0; i < found; ++i) {
-      const V worth = index_.value[begin + found_[i]];
-      const int32_t t = index_.task[begin + found_[i]];
-      if (worth == 0 || Serves(labeler, t)) continue;
-      offers_.push_back({worth - profit_[t], worth, t});
-    }
-    bids_ += found;
-    if (least == epsilon_ || static_cast<int32_t>(offers_.size()) > room) break;
-    step = step > flow_.largest / 8 ? flow_.largest : 8 * step;
-  }
-  const auto better = [](const Offer& x, const Offer& y) {
-    return x.level != y.level ? x.level > y.level : x.task < y.task;
-  };
-  const int32_t count = static_cast<int32_t>(offers_.size());
-  V lowered = 0;
-  if (count > room) {
-    std::nth_element(offers_.begin(), offers_.begin() + room, offers_.end(),
-                     better);
-    lowered = std::max(V{0}, offers_[room].level - epsilon_);
-    offers_.resize(room);
-  }
-  if (lowered < price) {
-    price = lowered;
-    const Bid* kept = &bids_kept_[bid_begin_[labeler]];
-    for (int32_t i = 0; i < load_[labeler]; ++i) {
-      const int32_t t = flow_.slots[kept[i].slot].task;
-      profit_[t] = Profit(t);
-    }
-  }
-  for (const Offer& offer : offers_) {
-    // The task's worst slot, or an empty one, changes over.
-    int32_t worst = Flow<V>::kNone;
-    V profit = 0;
-    for (int32_t s = flow_.slot_begin[offer.task];
-         s < flow_.slot_begin[offer.task + 1]; ++s) {
-      if (slot_edge_[s] == Flow<V>::kNone) {
-        worst = s;
-        break;
-      }
-      const V r = flow_.reduced(slot_edge_[s]);
-      if (worst == Flow<V>::kNone || r < profit) {
-        worst = s;
-        profit = r;
-      }
-    }
-    const int32_t left = slot_edge_[worst];
-    if (left != Flow<V>::kNone) {
-      const int32_t from = flow_.labeler[left];
-      flow_.value[left] += kHeld<V>;
-      Drop(worst);
-      if (flow_.price[from] > 0) queue_.push_back(from);
-    }
-    const int32_t edge = flow_.FindEdge(offer.task, labeler);
-    slot_edge_[worst] = edge;
-    slot_worth_[worst] = offer.worth;
-    flow_.value[edge] -= kHeld<V>;
-    bids_kept_[bid_begin_[labeler] + load_[labeler]++] = {price, worst};
-    profit_[offer.task] = Profit(offer.task);
-  }
-}
-
-// Takes the slot's bid from its labeler. The kept bids need not stay a heap: no
-// forward bid follows in the same phase.
-template <typename V>
-void AuctionPhase<V>::Drop(int32_t slot) {
-  const int32_t l = flow_.labeler[slot_edge_[slot]];
-  Bid* kept = bids_kept_.data() + bid_begin_[l];
-  int32_t i = 0;
-  while (kept[i].slot != slot) ++i;
-  kept[i] = kept[--load_[l]];
-}
-
-template <typename V>
 void AuctionPhase<V>::Escalate() {
   constexpr V kGrow = 8;
   epsilon_ =
       epsilon_ > flow_.largest / kGrow ? flow_.largest : kGrow * epsilon_;
-}
-
-template <typename V>
-bool AuctionPhase<V>::Serves(int32_t labeler, int32_t task) const {
-  for (int32_t s = flow_.slot_begin[task]; s < flow_.slot_begin[task + 1];
-       ++s) {
-    const int32_t e = slot_edge_[s];
-    if (e != Flow<V>::kNone && flow_.labeler[e] == labeler) return true;
-  }
-  return false;
 }
 
 template <typename V>
@@ -295,12 +201,12 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
   // The last few would bid one after the other for long; the next phase, or
   // shortest paths, settle them sooner.
   const size_t tail = 4 + static_cast<size_t>(flow_.num_tasks()) / 8192;
-  int64_t patience = kPatience * static_cast<int64_t>(slot_edge_.size()) + 1000;
+  int64_t patience = kPatience * static_cast<int64_t>(won_.size()) + 1000;
   for (size_t head = 0; in_time && head + tail < queue_.size(); ++head) {
     if (bids_ >= patience) {
       // A price war: whoever must be priced out is far from it.
       Escalate();
-      patience += kPatience * static_cast<int64_t>(slot_edge_.size());
+      patience += kPatience * static_cast<int64_t>(won_.size());
     }
     if (head % 64 == 0 && deadline.Passed()) {
       in_time = false;
@@ -319,7 +225,7 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
   if (save && (in_time || saved_edge_.empty())) Save();
   queue_.clear();
   for (int l = 0; l < flow_.num_labelers() && in_time; ++l) {
-    if (flow_.price[l] > 0 && load_[l] < bid_begin_[l + 1] - bid_begin_[l]) {
+    if (flow_.price[l] > 0 && keeper_[l].load < keeper_[l].most) {
       queue_.push_back(l);
     }
   }
@@ -330,7 +236,7 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
   if (in_time && !queue_.empty()) {
     index_.Build(flow_);
     for (int t = 0; t < flow_.num_tasks(); ++t) profit_[t] = Profit(t);
-    const size_t most = kPatience * load_.size() + 1000;
+    const size_t most = kPatience * keeper_.size() + 1000;
     for (size_t head = 0; head < queue_.size(); ++head) {
       if (head % most == most - 1) Escalate();
       if (head % 16 == 0 && deadline.Passed()) {
@@ -350,20 +256,24 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
 template <typename V>
 void AuctionPhase<V>::Finish() {
   flow_.EmptyAll();
-  if (!finished_) Mark(kHeld<V>);
-  finished_ = true;
-  for (size_t s = 0; s < slot_edge_.size(); ++s) {
-    if (slot_edge_[s] != Flow<V>::kNone) {
-      flow_.Fill(flow_.slots[s].task, slot_edge_[s]);
+  for (size_t s = 0; s < won_.size(); ++s) {
+    const int32_t e = won_[s].edge;
+    if (e == Flow<V>::kNone) continue;
+    if (finished_) {
+      flow_.Choose(won_[s].task, e);
+    } else {
+      flow_.ChooseHeld(won_[s].task, e, won_[s].worth);
     }
   }
+  finished_ = true;
 }
 
 template <typename V>
 void AuctionPhase<V>::Save() {
   // Where the bound of t10k-knn is best, after any phase.
   const V overshot = epsilon_ / 2 + epsilon_ / 8;
-  saved_edge_ = slot_edge_;
+  saved_edge_.resize(won_.size());
+  for (size_t s = 0; s < won_.size(); ++s) saved_edge_[s] = won_[s].edge;
   saved_price_.resize(flow_.price.size());
   for (size_t l = 0; l < saved_price_.size(); ++l) {
     saved_price_[l] = std::max(V{0}, flow_.price[l] - overshot);
@@ -375,15 +285,15 @@ void AuctionPhase<V>::Restore() {
   flow_.EmptyAll();
   if (!finished_) Mark(kHeld<V>);
   finished_ = true;
-  slot_edge_.swap(saved_edge_);
+  for (size_t s = 0; s < won_.size(); ++s) won_[s].edge = saved_edge_[s];
   flow_.price.swap(saved_price_);
   Finish();
 }
 
 template <typename V>
 void AuctionPhase<V>::Mark(V change) {
-  for (const int32_t e : slot_edge_) {
-    if (e != Flow<V>::kNone) flow_.value[e] += change;
+  for (const Won& won : won_) {
+    if (won.edge != Flow<V>::kNone) flow_.value[won.edge] += change;
   }
 }
 

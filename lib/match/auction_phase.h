@@ -30,7 +30,7 @@ class AuctionPhase {
   // is reached for Restore().
   bool Run(V epsilon, const Deadline& deadline, bool save, SolveStats& stats);
 
-  // Writes the slots won into the flow.
+  // Writes the slots won into the flow, but no holdings.
   void Finish();
 
   // Writes into the flow what the last step that ended had reached, with prices
@@ -68,12 +68,21 @@ class AuctionPhase {
   std::vector<int32_t> saved_edge_;  // [slots]
   std::vector<V> saved_price_;       // [labelers]
 
-  std::vector<int32_t> slot_edge_;  // [slots] or kNone
-  std::vector<V> slot_worth_;       // [slots] a of slot_edge_
-  std::vector<int32_t> open_;       // [tasks] slots without an edge
-  // Bids that labeler l keeps: a heap, the lowest on top, of load_[l] entries
-  // from bid_begin_[l].
-  std::vector<int32_t> bid_begin_, load_;
+  // What a bid reads and writes of a slot, or of a labeler, stands together.
+  struct Won {
+    int32_t edge;  // or kNone
+    int32_t task;
+    V worth;  // a of the edge
+  };
+  std::vector<Won> won_;       // [slots]
+  std::vector<int32_t> open_;  // [tasks] slots without an edge
+  // The bids that a labeler keeps: a heap, the lowest on top, of `load` entries
+  // from `begin` in bids_kept_, and at most `most`.
+  struct Keeper {
+    int32_t begin, most, load;
+    bool contested;  // more tasks list her than she has room for
+  };
+  std::vector<Keeper> keeper_;  // [labelers]
   std::vector<Bid> bids_kept_;
   std::vector<int32_t> queue_;
   std::vector<int32_t> found_;

@@ -8,27 +8,8 @@
 
 #include "lib/match/certificate.h"
 #include "lib/match/kernels.h"
-#include "lib/match/value_kernels.h"
 
 namespace allot {
-
-ValueRange FindRange(const Problem& problem) {
-  RangeSums sums;
-  for (int t = 0; t < problem.num_tasks(); ++t) {
-    const int32_t begin = problem.offset[t];
-    AddToRange(problem.utility.data() + begin, problem.offset[t + 1] - begin,
-               problem.penalty(t), sums);
-  }
-  ValueRange range;
-  range.largest_value = sums.largest_value;
-  range.largest_utility = sums.largest_utility;
-  range.whole = sums.whole && sums.largest_value <= kMaxValue<int32_t>;
-  return range;
-}
-
-bool FitsInt32(const ValueRange& range) {
-  return range.whole || range.largest_value <= 8 * range.largest_utility;
-}
 
 template <typename V>
 void Flow<V>::Link(int32_t slot, int32_t edge) {
@@ -43,19 +24,29 @@ void Flow<V>::Link(int32_t slot, int32_t edge) {
   holdings(l)[load[l]++] = {worth, largest, slot, slots[slot].task};
 }
 
-// Room for twice the average at first, whoever has more capacity or less.
 template <typename V>
-void Flow<V>::LayOutPool() {
-  const int32_t room =
-      num_labelers() == 0
-          ? 0
-          : static_cast<int32_t>(2 * slots.size() / num_labelers());
-  pool_begin.resize(num_labelers());
-  pool_room.assign(num_labelers(), room);
-  for (int l = 0; l < num_labelers(); ++l) pool_begin[l] = l * room;
-  pool = std::vector<Holding>();
-  pool.reserve(2 * slots.size());
-  pool.resize(static_cast<size_t>(num_labelers()) * room);
+void Flow<V>::ListHoldings(const V* free_bound) {
+  // A little more than each needs, for those who come from elsewhere.
+  constexpr int32_t kSpare = 1, kSparePart = 4;
+  int32_t size = 0;
+  for (int l = 0; l < num_labelers(); ++l) {
+    pool_begin[l] = size;
+    pool_room[l] = load[l] + load[l] / kSparePart + kSpare;
+    size += pool_room[l];
+  }
+  pool = RawVector<Holding>();
+  pool.reserve(size + size / 4);
+  pool.resize(size);
+  std::fill(load.begin(), load.end(), 0);
+  for (int t = 0; t < num_tasks(); ++t) {
+    const int32_t first = slot_begin[t];
+    const V bound = free_bound == nullptr ? largest : free_bound[t];
+    for (int32_t s = first; s < first + filled[t]; ++s) {
+      const int32_t l = slots[s].labeler;
+      slots[s].place = load[l];
+      holdings(l)[load[l]++] = {slots[s].worth, bound, s, t};
+    }
+  }
 }
 
 // An overloaded labeler moves to the end of the pool, to twice the room.
@@ -116,100 +107,6 @@ void Flow<V>::EmptyAll() {
   }
   std::fill(filled.begin(), filled.end(), 0);
   std::fill(load.begin(), load.end(), 0);
-}
-
-namespace {
-
-// Every term of the certificate is then a whole number of at most 2^29 quanta,
-// and their sum stays below 2^53.
-bool SumsExact(const Problem& problem, const ValueRange& range,
-               double quantum) {
-  if (!range.whole) return false;
-  int64_t terms = problem.num_slots();
-  for (const int32_t c : problem.capacity) {
-    terms += std::min(c, problem.num_tasks());
-  }
-  double penalty = 0;
-  for (const double p : problem.unfilled_penalty) {
-    if (p != std::nearbyint(p)) return false;
-    penalty = std::max(penalty, p);
-  }
-  return terms < (1 << 23) && penalty <= quantum * kMaxValue<int32_t>;
-}
-
-}  // namespace
-
-template <typename V>
-Flow<V> MakeFlow(const Problem& problem, const ValueRange& range) {
-  Flow<V> flow;
-  flow.problem = &problem;
-  flow.labeler = problem.labeler.data();
-  // A power of two, so that scaling is exact: utilities that already are
-  // multiples of it, integers for example, are not rounded at all.
-  int exponent = 0;
-  std::frexp(range.largest_value, &exponent);
-  exponent -= sizeof(V) == 4 ? 28 : 40;
-  exponent = std::max(exponent, std::numeric_limits<double>::min_exponent);
-  if (range.largest_value == 0) exponent = 0;
-  flow.quantum = std::ldexp(1.0, exponent);
-  flow.sums_exact = SumsExact(problem, range, flow.quantum);
-  const double scale = std::ldexp(1.0, -exponent);
-
-  const int num_tasks = problem.num_tasks();
-  const int num_labelers = problem.num_labelers();
-  flow.value.resize(problem.num_edges());
-  flow.slot_begin.resize(num_tasks + 1);
-  flow.slot_begin[0] = 0;
-  V largest = 0;
-  bool all_have_capacity = true;
-  for (const int32_t c : problem.capacity) {
-    all_have_capacity = all_have_capacity && c > 0;
-  }
-  for (int t = 0; t < num_tasks; ++t) {
-    const double penalty = problem.penalty(t);
-    const int32_t begin = problem.offset[t];
-    const int32_t end = problem.offset[t + 1];
-    int32_t usable = 0;
-    V most = 0;
-    if constexpr (sizeof(V) == sizeof(int32_t)) {
-      const Quantised row =
-          Quantise(problem.utility.data() + begin, end - begin, penalty, scale,
-                   flow.value.data() + begin);
-      usable = row.positive;
-      most = row.largest;
-    } else {
-      for (int32_t e = begin; e < end; ++e) {
-        const double scaled = (problem.utility[e] + penalty) * scale + 0.5;
-        const V a = static_cast<V>(scaled < 0 ? 0.0 : scaled);
-        flow.value[e] = a;
-        usable += a > 0;
-        most = a > most ? a : most;
-      }
-    }
-    if (!all_have_capacity) {
-      for (int32_t e = begin; e < end; ++e) {
-        if (problem.capacity[problem.labeler[e]] > 0) continue;
-        usable -= flow.value[e] > 0;
-        flow.value[e] = 0;
-      }
-    }
-    largest = std::max(largest, most);
-    flow.slot_begin[t + 1] =
-        flow.slot_begin[t] + std::min(problem.redundancy[t], usable);
-  }
-  flow.largest = largest;
-  const int32_t slots = flow.slot_begin[num_tasks];
-  flow.price.assign(num_labelers, 0);
-  flow.filled.assign(num_tasks, 0);
-  flow.slots.resize(slots);
-  for (int t = 0; t < num_tasks; ++t) {
-    for (int32_t s = flow.slot_begin[t]; s < flow.slot_begin[t + 1]; ++s) {
-      flow.slots[s].task = t;
-    }
-  }
-  flow.load.assign(num_labelers, 0);
-  flow.LayOutPool();
-  return flow;
 }
 
 template <typename V>
@@ -290,15 +187,21 @@ Assignment ToAssignment(const Flow<V>& flow) {
   a.offset.resize(flow.num_tasks() + 1);
   a.task_price.resize(flow.num_tasks());
   a.edge.reserve(flow.slots.size());
+  int64_t worth = 0;
   for (int t = 0; t < flow.num_tasks(); ++t) {
     V lowest = flow.largest;
     const int32_t begin = flow.slot_begin[t];
     for (int32_t s = begin; s < begin + flow.filled[t]; ++s) {
-      const int32_t e = flow.slots[s].edge;
-      a.edge.push_back(e);
+      a.edge.push_back(flow.slots[s].edge);
+      worth += flow.slots[s].worth;
       lowest = std::min(lowest, flow.slot_reduced(s));
     }
-    std::sort(a.edge.begin() + a.offset[t], a.edge.end());
+    // A handful, and often in order.
+    for (auto at = a.edge.begin() + a.offset[t]; at != a.edge.end(); ++at) {
+      for (auto e = at; e != a.edge.begin() + a.offset[t] && e[-1] > *e; --e) {
+        std::swap(e[-1], *e);
+      }
+    }
     a.offset[t + 1] = static_cast<int32_t>(a.edge.size());
     const bool full = flow.filled[t] == problem.redundancy[t];
     a.task_price[t] =
@@ -310,7 +213,14 @@ Assignment ToAssignment(const Flow<V>& flow) {
   for (int l = 0; l < flow.num_labelers(); ++l) {
     a.labeler_price[l] = static_cast<double>(flow.price[l]) * flow.quantum;
   }
-  a.objective = Objective(problem, a);
+  if (flow.sums_exact) {
+    a.objective = static_cast<double>(worth) * flow.quantum;
+    for (int t = 0; t < flow.num_tasks(); ++t) {
+      a.objective -= problem.redundancy[t] * problem.penalty(t);
+    }
+  } else {
+    a.objective = Objective(problem, a);
+  }
   const int64_t integer_gap = IntegerGap(flow);
   a.exact = integer_gap == 0;
   a.upper_bound =
@@ -323,8 +233,6 @@ Assignment ToAssignment(const Flow<V>& flow) {
 
 template struct Flow<int32_t>;
 template struct Flow<int64_t>;
-template Flow<int32_t> MakeFlow(const Problem&, const ValueRange&);
-template Flow<int64_t> MakeFlow(const Problem&, const ValueRange&);
 template void SetPrices(std::span<const double>, Flow<int32_t>&);
 template void SetPrices(std::span<const double>, Flow<int64_t>&);
 template int64_t IntegerGap(const Flow<int32_t>&);

@@ -22,6 +22,7 @@
 
 #include "lib/match/assignment.h"
 #include "lib/match/problem.h"
+#include "lib/match/raw_vector.h"
 
 namespace allot {
 
@@ -31,17 +32,6 @@ inline constexpr V kMaxValue = V{1} << (sizeof(V) == 4 ? 28 : 40);
 template <typename V>
 inline constexpr V kHeld = V{1} << (sizeof(V) == 4 ? 29 : 59);
 
-// What quantising a problem would need.
-struct ValueRange {
-  double largest_value = 0;    // of w + penalty, 0 if none is positive
-  double largest_utility = 0;  // of |w| among the pairs worth making
-  bool whole = true;           // all w + penalty are whole numbers of 28 bits
-};
-ValueRange FindRange(const Problem& problem);
-
-// 32 bits hold every utility to 2^-24 of the largest, or exactly.
-bool FitsInt32(const ValueRange& range);
-
 template <typename V>
 struct Flow {
   static constexpr int32_t kNone = -1;
@@ -49,12 +39,13 @@ struct Flow {
   const Problem* problem = nullptr;
   double quantum = 1;
   V largest = 0;  // A
+  V least = 0;    // of the positive a
   // Nothing was rounded, and sums over the problem are exact in doubles too.
   bool sums_exact = false;
   const int32_t* labeler = nullptr;  // [edges] the problem's
   // a, [edges]; less kHeld while a slot holds the edge, so that whoever looks
   // for a task's best passes over it.
-  std::vector<V> value;
+  RawVector<V> value;
 
   std::vector<V> price;  // p, [labelers]
 
@@ -69,7 +60,7 @@ struct Flow {
     int32_t place;  // among its labeler's holdings
     V worth;        // a of the edge
   };
-  std::vector<Slot> slots;
+  RawVector<Slot> slots;
   std::vector<int32_t> load;  // [labelers] how many slots each serves
   // The slots that a labeler serves stand together, with what a search wants to
   // know before it looks at the task: see shortest_path.h for free_bound.
@@ -85,7 +76,7 @@ struct Flow {
   const Holding* holdings(int32_t l) const {
     return pool.data() + pool_begin[l];
   }
-  std::vector<Holding> pool;
+  RawVector<Holding> pool;
   std::vector<int32_t> pool_begin, pool_room;  // [labelers]
 
   int num_tasks() const { return problem->num_tasks(); }
@@ -120,8 +111,21 @@ struct Flow {
   // The slot changes labelers. Requires !taken(edge).
   void Move(int32_t slot, int32_t edge);
   void EmptyAll();
-  // Requires that nothing is filled: gives back what overloading took.
-  void LayOutPool();
+  // For whoever fills slots by the thousand: Choose() leaves out the holdings,
+  // and ListHoldings() writes them all, with the bounds of their tasks, or A.
+  void Choose(int task, int32_t edge) {
+    ChooseHeld(task, edge, value[edge]);
+    value[edge] -= kHeld<V>;
+  }
+  // The edge is marked already.
+  void ChooseHeld(int task, int32_t edge, V worth) {
+    Slot& slot = slots[slot_begin[task] + filled[task]++];
+    slot.edge = edge;
+    slot.labeler = labeler[edge];
+    slot.worth = worth;
+    ++load[slot.labeler];
+  }
+  void ListHoldings(const V* free_bound = nullptr);
 
   // Rows lie all over memory: asks for one that will be read soon.
   void PrefetchRow(int32_t task) const {
@@ -142,11 +146,6 @@ struct Flow {
   void Unlink(int32_t slot);
   void MakeRoom(int32_t labeler);
 };
-
-// An empty flow with every price 0. Requires Validate(problem).ok() and, for
-// int32_t, FitsInt32(range).
-template <typename V>
-Flow<V> MakeFlow(const Problem& problem, const ValueRange& range);
 
 // Prices in the unit of utility, rounded and brought into [0, A]; empty means
 // all 0.

@@ -7,6 +7,7 @@
 
 #include "lib/match/certificate.h"
 #include "lib/match/flow.h"
+#include "lib/match/reading.h"
 
 namespace allot {
 namespace {
@@ -36,9 +37,9 @@ void SuggestPrices(Flow<V>& flow) {
 }
 
 template <typename V>
-Assignment Solve(const Problem& problem, const ValueRange& range,
+Assignment Solve(const Problem& problem, Reading& reading,
                  std::span<const double> warm_price) {
-  Flow<V> flow = MakeFlow<V>(problem, range);
+  Flow<V> flow = MakeFlow<V>(problem, reading);
   std::vector<std::pair<V, int32_t>> order;
   std::vector<int32_t> task_of;
   order.reserve(problem.num_edges());
@@ -74,11 +75,10 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
 
 }  // namespace
 
-Assignment SolveGreedy(const Problem& problem,
+Assignment SolveGreedy(const Problem& problem, Reading& reading,
                        std::span<const double> warm_price) {
-  const ValueRange range = FindRange(problem);
-  return FitsInt32(range) ? Solve<int32_t>(problem, range, warm_price)
-                          : Solve<int64_t>(problem, range, warm_price);
+  return FitsInt32(reading) ? Solve<int32_t>(problem, reading, warm_price)
+                            : Solve<int64_t>(problem, reading, warm_price);
 }
 
 }  // namespace allot

@@ -12,12 +12,14 @@
 
 #include "lib/match/assignment.h"
 #include "lib/match/problem.h"
+#include "lib/match/reading.h"
 
 namespace allot {
 
-// Requires Validate(problem).ok(); warm_price [labelers] or empty. The bound is
+// `reading` is the problem's, of which it takes the values; warm_price
+// [labelers] or empty. The bound is
 // the best of those at the warm prices, at 0, and at the prices it suggests.
-Assignment SolveGreedy(const Problem& problem,
+Assignment SolveGreedy(const Problem& problem, Reading& reading,
                        std::span<const double> warm_price);
 
 }  // namespace allot

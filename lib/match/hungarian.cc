@@ -2,15 +2,16 @@
 #include "lib/match/hungarian.h"
 
 #include "lib/match/flow.h"
+#include "lib/match/reading.h"
 #include "lib/match/shortest_path.h"
 
 namespace allot {
 namespace {
 
 template <typename V>
-Assignment Solve(const Problem& problem, const ValueRange& range,
+Assignment Solve(const Problem& problem, Reading& reading,
                  std::span<const double> warm_price, const Deadline& deadline) {
-  Flow<V> flow = MakeFlow<V>(problem, range);
+  Flow<V> flow = MakeFlow<V>(problem, reading);
   SetPrices(warm_price, flow);
   LabelerIndex<V> index;
   SolveStats stats;
@@ -24,13 +25,12 @@ Assignment Solve(const Problem& problem, const ValueRange& range,
 
 }  // namespace
 
-Assignment SolveHungarian(const Problem& problem,
+Assignment SolveHungarian(const Problem& problem, Reading& reading,
                           std::span<const double> warm_price,
                           const Deadline& deadline) {
-  const ValueRange range = FindRange(problem);
-  return FitsInt32(range)
-             ? Solve<int32_t>(problem, range, warm_price, deadline)
-             : Solve<int64_t>(problem, range, warm_price, deadline);
+  return FitsInt32(reading)
+             ? Solve<int32_t>(problem, reading, warm_price, deadline)
+             : Solve<int64_t>(problem, reading, warm_price, deadline);
 }
 
 }  // namespace allot

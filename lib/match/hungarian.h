@@ -23,13 +23,15 @@
 #include "lib/match/assignment.h"
 #include "lib/match/deadline.h"
 #include "lib/match/problem.h"
+#include "lib/match/reading.h"
 
 namespace allot {
 
-// Requires Validate(problem).ok(). warm_price [labelers], or empty, are advice:
-// where they are right little is left to do, where they are wrong it costs
-// time. At the deadline returns a feasible assignment with its gap.
-Assignment SolveHungarian(const Problem& problem,
+// `reading` is the problem's, of which it takes the values. warm_price
+// [labelers], or empty, are advice: where they are right little is left to do,
+// where they are wrong it costs time. At the deadline returns a feasible
+// assignment with its gap.
+Assignment SolveHungarian(const Problem& problem, Reading& reading,
                           std::span<const double> warm_price,
                           const Deadline& deadline);
 

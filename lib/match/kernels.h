@@ -41,6 +41,18 @@ BestEdge<int32_t> LargestReduced(const int32_t* labeler, const int32_t* value,
 BestEdge<int64_t> LargestReduced(const int32_t* labeler, const int64_t* value,
                                  const int64_t* price, int n);
 
+// The largest, the first of several, and the next: what a bid for one slot
+// wants to know. Requires n > 0; where n = 1, next is `lowest` as above.
+template <typename V>
+struct BestTwo {
+  V best, next;
+  int32_t index;
+};
+BestTwo<int32_t> TwoLargestReduced(const int32_t* labeler, const int32_t* value,
+                                   const int32_t* price, int n);
+BestTwo<int64_t> TwoLargestReduced(const int32_t* labeler, const int64_t* value,
+                                   const int64_t* price, int n);
+
 // The indices i < n of value[i] - price[labeler[i]] > threshold, ascending, of
 // which there are `count`, and the largest of all n (the
 // lowest there is if n = 0). `found` has room for n + 8.

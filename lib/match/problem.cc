@@ -109,7 +109,7 @@ int64_t Problem::num_slots() const {
   return slots;
 }
 
-absl::Status Validate(const Problem& problem) {
+absl::Status ValidateShape(const Problem& problem) {
   if (absl::Status status = ValidateSizes(problem); !status.ok()) return status;
   for (int t = 0; t < problem.num_tasks(); ++t) {
     if (problem.redundancy[t] < 0) {
@@ -128,6 +128,11 @@ absl::Status Validate(const Problem& problem) {
           "capacity[", l, "]: want >= 0, got ", problem.capacity[l]));
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status Validate(const Problem& problem) {
+  if (absl::Status status = ValidateShape(problem); !status.ok()) return status;
   return ValidateEdges(problem);
 }
 

@@ -49,6 +49,9 @@ inline constexpr double kMaxUtility = 1e100;
 // twice. O(tasks + labelers + edges).
 absl::Status Validate(const Problem& problem);
 
+// Of this, everything but the edges. O(tasks + labelers).
+absl::Status ValidateShape(const Problem& problem);
+
 }  // namespace allot
 
 #endif  // ALLOT_LIB_MATCH_PROBLEM_H_

@@ -9,11 +9,7 @@ namespace allot {
 
 template <typename V>
 Repair<V>::Repair(Flow<V>& flow, LabelerIndex<V>& index)
-    : flow_(flow),
-      index_(index),
-      node_(flow.num_labelers()),
-      seen_(flow.num_tasks()),
-      free_bound_(flow.num_tasks()) {
+    : flow_(flow), index_(index), free_bound_(flow.num_tasks()) {
   int32_t most = 0;
   for (int t = 0; t < flow.num_tasks(); ++t) {
     most =
@@ -59,7 +55,10 @@ typename Repair<V>::Label Repair<V>::Pop() {
 
 template <typename V>
 void Repair<V>::Begin(int32_t source) {
-  ++search_;
+  if (++search_ == 1) {
+    node_.resize(flow_.num_labelers());
+    seen_.resize(flow_.num_tasks());
+  }
   heap_.clear();
   tree_.clear();
   node_[source].search = search_;
@@ -81,30 +80,30 @@ bool Repair<V>::OutOfLimits() {
 
 template <typename V>
 void Repair<V>::ContentTasks() {
-  kept_.resize(flow_.slots.size());
-  for (size_t s = 0; s < kept_.size(); ++s) kept_[s] = flow_.slots[s].edge;
-  const std::vector<int32_t> kept_count = flow_.filled;
   all_free_ = std::all_of(flow_.price.begin(), flow_.price.end(),
                           [](V p) { return p == 0; });
-  flow_.EmptyAll();
+  std::fill(flow_.load.begin(), flow_.load.end(), 0);
   for (int t = 0; t < flow_.num_tasks(); ++t) {
+    kept_.clear();
+    const int32_t first = flow_.slot_begin[t];
+    for (int32_t s = first; s < first + flow_.filled[t]; ++s) {
+      flow_.value[flow_.slots[s].edge] = flow_.slots[s].worth;
+      kept_.push_back(flow_.slots[s].edge);
+    }
+    flow_.filled[t] = 0;
     const int32_t k = flow_.room(t);
     if (k == 0) continue;
-    const std::span<const int32_t> kept =
-        std::span<const int32_t>(kept_).subspan(flow_.slot_begin[t],
-                                                kept_count[t]);
     if (k <= kMostTop) {
-      FillBest(t, k, kept);
+      ChooseBest(t, k);
     } else {
-      FillBestOfMany(t, k);
+      ChooseBestOfMany(t, k);
     }
   }
 }
 
 // The k best of positive reduced value; among equals those kept.
 template <typename V>
-void Repair<V>::FillBest(int32_t task, int32_t k,
-                         std::span<const int32_t> kept) {
+void Repair<V>::ChooseBest(int32_t task, int32_t k) {
   const Problem& problem = *flow_.problem;
   const int32_t begin = problem.offset[task];
   Top<V> top;
@@ -115,20 +114,22 @@ void Repair<V>::FillBest(int32_t task, int32_t k,
   free_bound_[task] = least;
   int32_t i = 0;
   for (; i < k && top.reduced[i] > least; ++i) {
-    flow_.Fill(task, begin + top.index[i]);
+    flow_.Choose(task, begin + top.index[i]);
   }
-  for (const int32_t e : kept) {
-    if (flow_.reduced(e) == least && flow_.room(task) > 0) flow_.Fill(task, e);
+  for (const int32_t e : kept_) {
+    if (flow_.reduced(e) == least && flow_.room(task) > 0) {
+      flow_.Choose(task, e);
+    }
   }
   if (least == 0) return;
   for (; flow_.room(task) > 0; ++i) {
     const int32_t e = begin + top.index[i];
-    if (!flow_.taken(e)) flow_.Fill(task, e);
+    if (!flow_.taken(e)) flow_.Choose(task, e);
   }
 }
 
 template <typename V>
-void Repair<V>::FillBestOfMany(int32_t task, int32_t k) {
+void Repair<V>::ChooseBestOfMany(int32_t task, int32_t k) {
   const Problem& problem = *flow_.problem;
   order_.clear();
   for (int32_t e = problem.offset[task]; e < problem.offset[task + 1]; ++e) {
@@ -142,7 +143,7 @@ void Repair<V>::FillBestOfMany(int32_t task, int32_t k) {
                      });
     order_.resize(k);
   }
-  for (const int32_t e : order_) flow_.Fill(task, e);
+  for (const int32_t e : order_) flow_.Choose(task, e);
   free_bound_[task] = flow_.largest;
 }
 
@@ -303,14 +304,14 @@ void Repair<V>::CutBack() {
 
 template <typename V>
 int64_t Repair<V>::Excess() const {
+  const Problem& problem = *flow_.problem;
+  // As many slots as the tasks have is all a labeler could be missing.
+  const int32_t most = flow_.num_tasks();
   int64_t excess = 0;
   for (int l = 0; l < flow_.num_labelers(); ++l) {
-    const int32_t over = flow_.load[l] - flow_.problem->capacity[l];
-    if (over > 0) excess += over;
-    // As many slots as the tasks have is all she could be missing.
-    if (over < 0 && flow_.price[l] > 0) {
-      excess += std::min(-over, flow_.num_tasks());
-    }
+    const int32_t room = problem.capacity[l] - flow_.load[l];
+    excess += std::max(-room, 0);
+    excess += flow_.price[l] > 0 ? std::clamp(room, 0, most) : 0;
   }
   return excess;
 }
@@ -330,6 +331,7 @@ RepairResult Repair<V>::Run(const RepairLimits& limits, SolveStats& stats) {
   if (limited && Excess() > limits.hopeless_excess) {
     return RepairResult::kCapped;
   }
+  flow_.ListHoldings(free_bound_.data());
   RaisePrices();
   if (limited && result_ == RepairResult::kOptimal &&
       Excess() > limits.most_excess) {

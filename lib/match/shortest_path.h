@@ -88,8 +88,8 @@ class Repair {
   };
 
   void ContentTasks();
-  void FillBest(int32_t task, int32_t k, std::span<const int32_t> kept);
-  void FillBestOfMany(int32_t task, int32_t k);
+  void ChooseBest(int32_t task, int32_t k);
+  void ChooseBestOfMany(int32_t task, int32_t k);
   void NoteBound(int32_t task, V bound);
   V FindLeavers(int32_t labeler, int32_t excess, int64_t& work);
   void RaisePrices();

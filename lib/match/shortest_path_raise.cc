@@ -43,12 +43,12 @@ V Repair<V>::FindLeavers(int32_t labeler, int32_t excess, int64_t& work) {
     const int32_t begin = problem.offset[t];
     const int32_t size = problem.offset[t + 1] - begin;
     work -= size;
-    Top<V> top;
-    TopReduced(flow_.labeler + begin, flow_.value.data() + begin,
-               flow_.price.data(), size, 2, top);
-    free_bound_[t] = std::max(V{0}, top.reduced[0]);
+    const BestEdge<V> best =
+        LargestReduced(flow_.labeler + begin, flow_.value.data() + begin,
+                       flow_.price.data(), size);
+    free_bound_[t] = std::max(V{0}, best.reduced);
     leaver.loss = flow_.slot_reduced(leaver.slot) - free_bound_[t];
-    if (top.reduced[0] > 0) leaver.to = begin + top.index[0];
+    if (best.reduced > 0) leaver.to = begin + best.index;
     if (enough) {
       if (!less(leaver, leaving_.front())) continue;
       std::pop_heap(leaving_.begin(), leaving_.end(), less);

@@ -5,29 +5,40 @@
 #include <cmath>
 
 #include "lib/match/lookup_avx2.h"
+#include "lib/match/problem.h"
 
 namespace allot {
 namespace {
 
-void AddToRangePlain(const double* utility, int n, double penalty,
-                     RangeSums& sums) {
+// A double beyond the range of an integer must not be converted.
+constexpr double kMost = 1 << 30;
+
+void ReadRowPlain(const double* utility, int n, double penalty, double scale,
+                  int32_t* value, RangeSums& sums, Quantised& result) {
   for (int i = 0; i < n; ++i) {
-    const double value = utility[i] + penalty;
-    if (!(value > 0)) continue;
-    sums.largest_value = std::max(sums.largest_value, value);
-    sums.largest_utility = std::max(sums.largest_utility, std::abs(utility[i]));
-    sums.whole = sums.whole && value == std::nearbyint(value);
+    const double w = utility[i], worth = w + penalty;
+    sums.allowed = sums.allowed && std::abs(w) <= kMaxUtility;
+    const double scaled = worth * scale + 0.5;
+    value[i] = scaled > 0 ? static_cast<int32_t>(std::min(scaled, kMost)) : 0;
+    if (!(worth > 0)) continue;
+    sums.largest_value = std::max(sums.largest_value, worth);
+    sums.largest_utility = std::max(sums.largest_utility, std::abs(w));
+    sums.whole = sums.whole && worth == std::nearbyint(worth);
+    if (value[i] == 0) continue;
+    ++result.positive;
+    result.largest = std::max(result.largest, value[i]);
+    result.least = std::min(result.least, value[i]);
   }
 }
 
-void QuantisePlain(const double* utility, int n, double penalty, double scale,
-                   int32_t* value, Quantised& result) {
+LabelerCheck CheckLabelersPlain(const int32_t* labeler, int n, int labelers) {
+  LabelerCheck check = {true, true};
   for (int i = 0; i < n; ++i) {
-    const double scaled = (utility[i] + penalty) * scale + 0.5;
-    value[i] = static_cast<int32_t>(scaled < 0 ? 0.0 : scaled);
-    result.positive += value[i] > 0;
-    result.largest = std::max(result.largest, value[i]);
+    check.known = check.known && labeler[i] >= 0 && labeler[i] < labelers;
+    check.ascending =
+        check.ascending && (i == 0 || labeler[i - 1] < labeler[i]);
   }
+  return check;
 }
 
 // The `want` largest values above 0, in descending order; the rest is 0.
@@ -69,57 +80,81 @@ __attribute__((target("avx2"))) inline double Largest(__m256d v) {
   return std::max(_mm_cvtsd_f64(m), _mm_cvtsd_f64(_mm_unpackhi_pd(m, m)));
 }
 
-__attribute__((target("avx2"))) void AddToRangeAvx2(const double* utility,
-                                                    int n, double penalty,
-                                                    RangeSums& sums) {
-  const __m256d zero = _mm256_setzero_pd(), sign = _mm256_set1_pd(-0.0);
-  const __m256d add = _mm256_set1_pd(penalty);
-  __m256d most = zero, most_utility = zero, fraction = zero;
+__attribute__((target("avx2"))) void ReadRowAvx2(const double* utility, int n,
+                                                 double penalty, double scale,
+                                                 int32_t* value,
+                                                 RangeSums& sums,
+                                                 Quantised& result) {
+  const __m256d add = _mm256_set1_pd(penalty), times = _mm256_set1_pd(scale);
+  const __m256d half = _mm256_set1_pd(0.5), zero = _mm256_setzero_pd();
+  const __m256d sign = _mm256_set1_pd(-0.0), cap = _mm256_set1_pd(kMost);
+  const __m256d allowed = _mm256_set1_pd(kMaxUtility);
+  const __m128i none = _mm_setzero_si128();
+  __m256d most = zero, most_utility = zero, fraction = zero, beyond = zero;
+  __m128i largest = none, positive = none;
+  // Less 1 and without a sign, so that 0 is beyond every other.
+  __m128i least = _mm_set1_epi32(std::numeric_limits<int32_t>::max() - 1);
+  const __m128i minus_one = _mm_set1_epi32(-1);
   int i = 0;
   for (; i + 4 <= n; i += 4) {
     const __m256d w = _mm256_loadu_pd(utility + i);
-    const __m256d value = _mm256_add_pd(w, add);
-    const __m256d worth = _mm256_cmp_pd(value, zero, _CMP_GT_OQ);
-    most = _mm256_max_pd(most, value);
-    most_utility = _mm256_max_pd(
-        most_utility, _mm256_and_pd(worth, _mm256_andnot_pd(sign, w)));
+    const __m256d size = _mm256_andnot_pd(sign, w);
+    beyond = _mm256_or_pd(beyond, _mm256_cmp_pd(size, allowed, _CMP_NLE_UQ));
+    const __m256d worth = _mm256_add_pd(w, add);
+    const __m256d counts = _mm256_cmp_pd(worth, zero, _CMP_GT_OQ);
+    most = _mm256_max_pd(worth, most);
+    most_utility = _mm256_max_pd(most_utility, _mm256_and_pd(counts, size));
     const __m256d whole =
-        _mm256_round_pd(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+        _mm256_round_pd(worth, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     fraction = _mm256_or_pd(
         fraction,
-        _mm256_and_pd(worth, _mm256_cmp_pd(value, whole, _CMP_NEQ_UQ)));
+        _mm256_and_pd(counts, _mm256_cmp_pd(worth, whole, _CMP_NEQ_UQ)));
+    const __m256d scaled = _mm256_add_pd(_mm256_mul_pd(worth, times), half);
+    const __m128i a =
+        _mm256_cvttpd_epi32(_mm256_min_pd(_mm256_max_pd(scaled, zero), cap));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(value + i), a);
+    largest = _mm_max_epi32(largest, a);
+    least = _mm_min_epu32(least, _mm_add_epi32(a, minus_one));
+    positive = _mm_sub_epi32(positive, _mm_cmpgt_epi32(a, none));
+  }
+  alignas(16) int32_t high[4], low[4], count[4];
+  _mm_store_si128(reinterpret_cast<__m128i*>(high), largest);
+  _mm_store_si128(reinterpret_cast<__m128i*>(low), least);
+  _mm_store_si128(reinterpret_cast<__m128i*>(count), positive);
+  for (int j = 0; j < 4; ++j) {
+    result.largest = std::max(result.largest, high[j]);
+    result.least = std::min(result.least, low[j] + 1);
+    result.positive += count[j];
   }
   sums.largest_value = std::max(sums.largest_value, Largest(most));
   sums.largest_utility = std::max(sums.largest_utility, Largest(most_utility));
   sums.whole = sums.whole && _mm256_movemask_pd(fraction) == 0;
-  AddToRangePlain(utility + i, n - i, penalty, sums);
+  sums.allowed = sums.allowed && _mm256_movemask_pd(beyond) == 0;
+  ReadRowPlain(utility + i, n - i, penalty, scale, value + i, sums, result);
 }
 
-__attribute__((target("avx2"))) void QuantiseAvx2(const double* utility, int n,
-                                                  double penalty, double scale,
-                                                  int32_t* value,
-                                                  Quantised& result) {
-  const __m256d add = _mm256_set1_pd(penalty), times = _mm256_set1_pd(scale);
-  const __m256d half = _mm256_set1_pd(0.5), zero = _mm256_setzero_pd();
-  __m128i largest = _mm_setzero_si128(), positive = largest;
+__attribute__((target("avx2"))) LabelerCheck CheckLabelersAvx2(
+    const int32_t* labeler, int n, int labelers) {
+  const __m256i last = _mm256_set1_epi32(labelers - 1);
+  __m256i most = _mm256_setzero_si256(), descent = most;
   int i = 0;
-  for (; i + 4 <= n; i += 4) {
-    const __m256d scaled = _mm256_add_pd(
-        _mm256_mul_pd(_mm256_add_pd(_mm256_loadu_pd(utility + i), add), times),
-        half);
-    const __m128i a = _mm256_cvttpd_epi32(_mm256_max_pd(scaled, zero));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(value + i), a);
-    largest = _mm_max_epi32(largest, a);
-    positive = _mm_sub_epi32(positive, _mm_cmpgt_epi32(a, _mm_setzero_si128()));
+  // Each with the one after it.
+  for (; i + 9 <= n; i += 8) {
+    const __m256i l =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(labeler + i));
+    const __m256i after =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(labeler + i + 1));
+    most = _mm256_max_epu32(most, l);
+    descent = _mm256_or_si256(
+        descent,
+        _mm256_xor_si256(_mm256_cmpgt_epi32(after, l), _mm256_set1_epi32(-1)));
   }
-  alignas(16) int32_t most[4], count[4];
-  _mm_store_si128(reinterpret_cast<__m128i*>(most), largest);
-  _mm_store_si128(reinterpret_cast<__m128i*>(count), positive);
-  for (int j = 0; j < 4; ++j) {
-    result.largest = std::max(result.largest, most[j]);
-    result.positive += count[j];
-  }
-  QuantisePlain(utility + i, n - i, penalty, scale, value + i, result);
+  const __m256i within = _mm256_cmpeq_epi32(_mm256_max_epu32(most, last), last);
+  LabelerCheck check = CheckLabelersPlain(labeler + i, n - i, labelers);
+  if (i == 0) return check;
+  check.known = check.known && _mm256_movemask_epi8(within) == -1;
+  check.ascending = check.ascending && _mm256_testz_si256(descent, descent);
+  return check;
 }
 
 // In two steps for each chunk: reduced values, of which the largest of eight
@@ -173,33 +208,34 @@ __attribute__((target("avx2"))) double SumOfBestAvx2(const double* utility,
 #endif
 
 struct Kernels {
-  void (*range)(const double*, int, double, RangeSums&);
-  void (*quantise)(const double*, int, double, double, int32_t*, Quantised&);
+  void (*read)(const double*, int, double, double, int32_t*, RangeSums&,
+               Quantised&);
+  LabelerCheck (*check)(const int32_t*, int, int);
   double (*sum)(const double*, const int32_t*, const double*, int, int, double);
 };
 
 Kernels ChooseKernels() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) {
-    return {AddToRangeAvx2, QuantiseAvx2, SumOfBestAvx2};
+    return {ReadRowAvx2, CheckLabelersAvx2, SumOfBestAvx2};
   }
 #endif
-  return {AddToRangePlain, QuantisePlain, SumOfBestPlain};
+  return {ReadRowPlain, CheckLabelersPlain, SumOfBestPlain};
 }
 
 const Kernels kKernels = ChooseKernels();
 
 }  // namespace
 
-void AddToRange(const double* utility, int n, double penalty, RangeSums& sums) {
-  kKernels.range(utility, n, penalty, sums);
+Quantised ReadRow(const double* utility, int n, double penalty, double scale,
+                  int32_t* value, RangeSums& sums) {
+  Quantised result;
+  kKernels.read(utility, n, penalty, scale, value, sums, result);
+  return result;
 }
 
-Quantised Quantise(const double* utility, int n, double penalty, double scale,
-                   int32_t* value) {
-  Quantised result;
-  kKernels.quantise(utility, n, penalty, scale, value, result);
-  return result;
+LabelerCheck CheckLabelers(const int32_t* labeler, int n, int labelers) {
+  return kKernels.check(labeler, n, labelers);
 }
 
 double SumOfBest(const double* utility, const int32_t* labeler,

@@ -7,25 +7,32 @@
 #define ALLOT_LIB_MATCH_VALUE_KERNELS_H_
 
 #include <cstdint>
+#include <limits>
 
 namespace allot {
 
-// What is known of the utilities seen so far.
+// What is known of the utilities read so far.
 struct RangeSums {
   double largest_value = 0;    // of w + penalty, 0 if none is positive
   double largest_utility = 0;  // of |w| where w + penalty is positive
   bool whole = true;           // every positive w + penalty is a whole number
+  bool allowed = true;         // every |w| is at most kMaxUtility
 };
-void AddToRange(const double* utility, int n, double penalty, RangeSums& sums);
-
 struct Quantised {
   int32_t positive = 0;  // how many values are above 0
-  int32_t largest = 0;
+  int32_t largest = 0;   // of these, and
+  int32_t least = std::numeric_limits<int32_t>::max();
 };
-// value[i] = max(0, (utility[i] + penalty) * scale) rounded to whole numbers.
-// Requires results below 2^31.
-Quantised Quantise(const double* utility, int n, double penalty, double scale,
-                   int32_t* value);
+// value[i] = max(0, (utility[i] + penalty) * scale) rounded to whole numbers,
+// which mean nothing where one is 2^31 or more.
+Quantised ReadRow(const double* utility, int n, double penalty, double scale,
+                  int32_t* value, RangeSums& sums);
+
+struct LabelerCheck {
+  bool known;      // all in [0, labelers)
+  bool ascending;  // strictly
+};
+LabelerCheck CheckLabelers(const int32_t* labeler, int n, int labelers);
 
 // The largest number of values that SumOfBest() takes.
 inline constexpr int kMostBest = 8;

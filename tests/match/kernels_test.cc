@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "lib/base/rng.h"
@@ -105,24 +106,46 @@ TEST_P(Kernels, FindsWhatIsAboveAThreshold) {
   }
 }
 
+TEST_P(Kernels, TheTwoLargestAreTheTopTwo) {
+  for (int n = 2; n <= 70; ++n) {
+    const Row row(GetParam() * 100 + n, n);
+    Top<int64_t> top;
+    TopReduced(row.labeler.data(), row.wide_value.data(), row.wide_price.data(),
+               n, 2, top);
+    const auto narrow = TwoLargestReduced(row.labeler.data(), row.value.data(),
+                                          row.price.data(), n);
+    const auto wide = TwoLargestReduced(
+        row.labeler.data(), row.wide_value.data(), row.wide_price.data(), n);
+    EXPECT_EQ(narrow.best, top.reduced[0]);
+    EXPECT_EQ(narrow.next, top.reduced[1]);
+    EXPECT_EQ(narrow.index, top.index[0]);
+    EXPECT_EQ(wide.best, top.reduced[0]);
+    EXPECT_EQ(wide.next, top.reduced[1]);
+    EXPECT_EQ(wide.index, top.index[0]);
+  }
+}
+
 TEST_P(Kernels, UtilitiesAreRoundedAndCountedOneByOne) {
   constexpr double kScale = 1 << 16;
   for (int n = 1; n <= 70; ++n) {
     const Row row(GetParam() * 100 + n, n);
     for (const double penalty : {0.0, 0.75}) {
       std::vector<int32_t> value(n);
-      const Quantised quantised =
-          Quantise(row.utility.data(), n, penalty, kScale, value.data());
       RangeSums sums;
-      AddToRange(row.utility.data(), n, penalty, sums);
+      const Quantised quantised =
+          ReadRow(row.utility.data(), n, penalty, kScale, value.data(), sums);
       int32_t positive = 0, largest = 0;
+      int32_t least = std::numeric_limits<int32_t>::max();
       double largest_value = 0, largest_utility = 0;
       for (int i = 0; i < n; ++i) {
         const double worth = row.utility[i] + penalty;
         const auto whole =
             static_cast<int32_t>(std::nearbyint(std::max(0.0, worth * kScale)));
         EXPECT_EQ(value[i], whole) << i;
-        if (whole > 0) ++positive;
+        if (whole > 0) {
+          ++positive;
+          least = std::min(least, whole);
+        }
         largest = std::max(largest, whole);
         if (worth <= 0) continue;
         largest_value = std::max(largest_value, worth);
@@ -130,9 +153,45 @@ TEST_P(Kernels, UtilitiesAreRoundedAndCountedOneByOne) {
       }
       EXPECT_EQ(quantised.positive, positive);
       EXPECT_EQ(quantised.largest, largest);
+      EXPECT_EQ(quantised.least, least);
+      EXPECT_TRUE(sums.allowed);
       EXPECT_EQ(sums.largest_value, largest_value);
       EXPECT_EQ(sums.largest_utility, largest_utility);
     }
+  }
+}
+
+TEST_P(Kernels, OneUtilityOutOfBoundsIsNoticed) {
+  for (int n = 1; n <= 20; ++n) {
+    for (const double wrong :
+         {2e100, -2e100, HUGE_VAL, -HUGE_VAL, std::nan("")}) {
+      Row row(GetParam() * 100 + n, n);
+      row.utility[row.labeler[0] % n] = wrong;
+      std::vector<int32_t> value(n);
+      RangeSums sums;
+      ReadRow(row.utility.data(), n, 0, 1, value.data(), sums);
+      EXPECT_FALSE(sums.allowed) << n << " " << wrong;
+    }
+  }
+}
+
+TEST_P(Kernels, LabelersAreCheckedOneByOne) {
+  for (int n = 2; n <= 40; ++n) {
+    std::vector<int32_t> labeler(n);
+    for (int i = 0; i < n; ++i) labeler[i] = 2 * i;
+    const int labelers = 2 * n - 1;
+    const auto check = [&] {
+      return CheckLabelers(labeler.data(), n, labelers);
+    };
+    EXPECT_TRUE(check().known && check().ascending);
+    const int at = GetParam() % n;
+    for (const int32_t wrong : {-1, labelers, INT32_MIN, INT32_MAX}) {
+      labeler[at] = wrong;
+      EXPECT_FALSE(check().known) << n << " " << at << " " << wrong;
+    }
+    // Not above the one before, or as large as the one after.
+    labeler[at] = 2 * (at > 0 ? at - 1 : 1);
+    EXPECT_TRUE(check().known && !check().ascending) << n << " " << at;
   }
 }
 
