@@ -81,17 +81,25 @@ bool WalkPart(A& a, LabelModel& model) {
         WalkPart(a, model.calibration))) {
     return false;
   }
-  std::vector<float> channels = model.channels.table();
-  if (!Plain(a, channels)) return false;
+  std::vector<float> rows = model.channels.all_rows();
+  std::vector<float> variance = model.channels.variance();
+  std::vector<float> entropy = model.channels.row_entropy();
+  if (!(Plain(a, rows) && Plain(a, variance) && Plain(a, entropy) &&
+        Plain(a, model.second_prior))) {
+    return false;
+  }
   const auto k = static_cast<size_t>(model.num_classes);
   const size_t slots = model.knowing.size();
   const size_t cells = model.has_matrices ? k * k : 0;
   if constexpr (A::kReading) {
-    if (!channels.empty()) {
-      if (model.num_classes < 2 || channels.size() != (slots + 1) * k * k) {
+    if (!rows.empty()) {
+      if (model.num_classes < 2 || rows.size() != (slots + 1) * k * k ||
+          variance.size() != rows.size() || entropy.size() != (slots + 1) * k ||
+          model.second_prior.size() != k) {
         return false;
       }
-      model.channels = AnswerChannels(model.num_classes, std::move(channels));
+      model.channels = AnswerChannels(model.num_classes, std::move(rows),
+                                      std::move(variance), std::move(entropy));
     }
   }
   return model.num_classes >= 2 && model.class_prior.size() == k &&

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "lib/base/status_macros.h"
-#include "lib/truth/dawid_skene.h"
+#include "lib/truth/confusion_sampler.h"
 #include "lib/truth/gold_index.h"
 #include "lib/truth/hierarchical.h"
 
@@ -86,37 +86,20 @@ LabelModel Freeze(const HierarchicalFit& fit, int32_t slots, int32_t classes) {
   return model;
 }
 
-// The channels of planning, the stranger's last.
-absl::StatusOr<AnswerChannels> FitChannels(const LabelModelInput& input,
-                                           std::span<const LabelAnswer> answers,
-                                           std::span<const GoldLabel> gold,
-                                           const LabelModel& model) {
+// The second opinion (label_model.h), if the labels are few enough classes.
+absl::Status AddSecondOpinion(const AnswerSet& answers,
+                              std::span<const GoldLabel> gold, int threads,
+                              LabelModel& model) {
   if (!model.has_matrices || model.num_classes > kMostChannelClasses) {
-    return AnswerChannels();
+    return absl::OkStatus();
   }
-  const auto k = static_cast<size_t>(model.num_classes);
-  ALLOT_ASSIGN_OR_RETURN(const AnswerSet set,
-                         AnswerSet::Build(input.num_tasks, input.num_slots,
-                                          input.num_classes, answers));
-  ALLOT_ASSIGN_OR_RETURN(
-      const Aggregation fit,
-      FitDawidSkene(set, gold,
-                    {.max_iterations = 50, .threads = input.threads}));
-  // Certain of nothing.
-  constexpr float kLeast = 1e-6F;
-  std::vector<float> rows;
-  rows.reserve(fit.confusion.size() + k * k);
-  for (const auto p : fit.confusion) {
-    rows.push_back(std::max(kLeast, static_cast<float>(p)));
-  }
-  for (size_t c = 0; c < k; ++c) {
-    for (size_t l = 0; l < k; ++l) {
-      rows.push_back(static_cast<float>(
-          c == l ? kStrangerAccuracy
-                 : (1 - kStrangerAccuracy) / static_cast<double>(k - 1)));
-    }
-  }
-  return AnswerChannels(model.num_classes, std::move(rows));
+  ALLOT_ASSIGN_OR_RETURN(ConfusionBelief belief,
+                         SampleConfusions(answers, gold, {.threads = threads}));
+  model.second_prior = std::move(belief.class_prior);
+  model.channels =
+      AnswerChannels(model.num_classes, std::move(belief.mean),
+                     std::move(belief.variance), std::move(belief.row_entropy));
+  return absl::OkStatus();
 }
 
 class ModelFitter {
@@ -135,11 +118,7 @@ class ModelFitter {
 
   absl::StatusOr<LabelModelFit> Run() {
     LabelModelFit result;
-    ALLOT_ASSIGN_OR_RETURN(const HierarchicalFit fit, Fit(kHands));
-    result.model = Freeze(fit, input_.num_slots, input_.num_classes);
-    ALLOT_ASSIGN_OR_RETURN(result.model.channels,
-                           FitChannels(input_, answers_, gold_, result.model));
-    result.iterations = fit.aggregation.iterations;
+    ALLOT_ASSIGN_OR_RETURN(result.model, Fit(kHands, &result.iterations));
     ALLOT_RETURN_IF_ERROR(Calibrate(result));
     return result;
   }
@@ -151,7 +130,7 @@ class ModelFitter {
   }
 
   // Without the gold tasks of `hand`.
-  absl::StatusOr<HierarchicalFit> Fit(int32_t hand) const {
+  absl::StatusOr<LabelModel> Fit(int32_t hand, int* iterations) const {
     std::vector<char> dropped(input_.num_tasks, 0);
     std::vector<GoldLabel> gold;
     for (size_t g = 0; g < gold_.size(); ++g) {
@@ -173,7 +152,13 @@ class ModelFitter {
     options.keep_confusion = false;
     options.keep_labelers = true;
     options.threads = input_.threads;
-    return FitHierarchical(set, gold, options);
+    const absl::StatusOr<HierarchicalFit> fit =
+        FitHierarchical(set, gold, options);
+    ALLOT_RETURN_IF_ERROR(fit.status());
+    *iterations = fit->aggregation.iterations;
+    LabelModel model = Freeze(*fit, input_.num_slots, input_.num_classes);
+    ALLOT_RETURN_IF_ERROR(AddSecondOpinion(set, gold, input_.threads, model));
+    return model;
   }
 
   absl::Status Calibrate(LabelModelFit& result) const {
@@ -186,9 +171,8 @@ class ModelFitter {
     std::vector<ModelAnswer> given;
     const int32_t hands = std::min(kHands, static_cast<int32_t>(gold_.size()));
     for (int32_t hand = 0; hand < hands; ++hand) {
-      ALLOT_ASSIGN_OR_RETURN(const HierarchicalFit fit, Fit(hand));
-      const LabelModel model =
-          Freeze(fit, input_.num_slots, input_.num_classes);
+      int iterations = 0;
+      ALLOT_ASSIGN_OR_RETURN(const LabelModel model, Fit(hand, &iterations));
       for (size_t g = hand; g < gold_.size(); g += kHands) {
         const GoldLabel& gold = gold_[g];
         given.clear();
