@@ -81,26 +81,26 @@ bool WalkPart(A& a, LabelModel& model) {
         WalkPart(a, model.calibration))) {
     return false;
   }
-  std::vector<float> rows = model.channels.all_rows();
-  std::vector<float> variance = model.channels.variance();
-  std::vector<float> entropy = model.channels.row_entropy();
-  if (!(Plain(a, rows) && Plain(a, variance) && Plain(a, entropy) &&
-        Plain(a, model.second_prior))) {
+  std::vector<float> channels = model.channels.table();
+  if (!(Plain(a, channels) && Plain(a, model.second_prior) &&
+        Plain(a, model.second_matrix))) {
     return false;
   }
   const auto k = static_cast<size_t>(model.num_classes);
   const size_t slots = model.knowing.size();
   const size_t cells = model.has_matrices ? k * k : 0;
   if constexpr (A::kReading) {
-    if (!rows.empty()) {
-      if (model.num_classes < 2 || rows.size() != (slots + 1) * k * k ||
-          variance.size() != rows.size() || entropy.size() != (slots + 1) * k ||
-          model.second_prior.size() != k) {
+    if (!channels.empty()) {
+      if (model.num_classes < 2 || channels.size() != (slots + 1) * k * k) {
         return false;
       }
-      model.channels = AnswerChannels(model.num_classes, std::move(rows),
-                                      std::move(variance), std::move(entropy));
+      model.channels = AnswerChannels(model.num_classes, std::move(channels));
     }
+  }
+  const bool second = !model.second_matrix.empty();
+  if (model.second_prior.size() != (second ? k : 0) ||
+      (second && model.second_matrix.size() != (slots + 1) * k * k)) {
+    return false;
   }
   return model.num_classes >= 2 && model.class_prior.size() == k &&
          model.accuracy.size() == slots && model.habit.size() == slots * k &&

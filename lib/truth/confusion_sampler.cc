@@ -29,8 +29,6 @@ double GridConcentration(int g) { return std::exp(0.5 * g); }
 struct Sums {
   std::vector<double> posterior;  // [T x K]
   std::vector<double> mean;       // [L + 1 x K x K], rows = truth
-  std::vector<double> square;     // the same
-  std::vector<double> entropy;    // [L + 1 x K], bits
   std::vector<double> prior;      // [K]
   double log_concentration = 0;
 };
@@ -58,8 +56,6 @@ class Chain {
   Sums Run(const ConfusionSamplerOptions& options) {
     sums_.posterior.assign(class_.size() * k_, 0.0);
     sums_.mean.assign((labelers_ + 1) * k_ * k_, 0.0);
-    sums_.square = sums_.mean;
-    sums_.entropy.assign((labelers_ + 1) * k_, 0.0);
     sums_.prior.assign(k_, 0.0);
     StartFromMajority();
     for (int sweep = 0; sweep < options.discarded + options.kept; ++sweep) {
@@ -241,16 +237,10 @@ class Chain {
         const double total =
             concentration_ +
             (stranger ? 0.0 : static_cast<double>(row_[i * k_ + c]));
-        double entropy = 0;
         for (size_t l = 0; l < k_; ++l) {
           const double n = stranger ? 0.0 : count_[(i * k_ + l) * k_ + c];
-          const double p = (n + alpha_[l * k_ + c]) / total;
-          const size_t at = (i * k_ + c) * k_ + l;
-          sums_.mean[at] += p;
-          sums_.square[at] += p * p;
-          entropy -= p * std::log2(p);
+          sums_.mean[(i * k_ + c) * k_ + l] += (n + alpha_[l * k_ + c]) / total;
         }
-        sums_.entropy[i * k_ + c] += entropy;
       }
     }
     for (size_t c = 0; c < k_; ++c) sums_.prior[c] += tasks_[c] + kPriorTasks;
@@ -303,8 +293,6 @@ absl::StatusOr<ConfusionBelief> SampleConfusions(
   for (size_t i = 1; i < of_chain.size(); ++i) {
     AddTo(all.posterior, of_chain[i].posterior);
     AddTo(all.mean, of_chain[i].mean);
-    AddTo(all.square, of_chain[i].square);
-    AddTo(all.entropy, of_chain[i].entropy);
     AddTo(all.prior, of_chain[i].prior);
     all.log_concentration += of_chain[i].log_concentration;
   }
@@ -321,15 +309,8 @@ absl::StatusOr<ConfusionBelief> SampleConfusions(
     }
   }
   belief.mean.reserve(all.mean.size());
-  belief.variance.reserve(all.mean.size());
-  for (size_t x = 0; x < all.mean.size(); ++x) {
-    const double mean = all.mean[x] / draws;
-    belief.mean.push_back(static_cast<float>(mean));
-    belief.variance.push_back(
-        static_cast<float>(std::max(0.0, all.square[x] / draws - mean * mean)));
-  }
-  for (const double entropy : all.entropy) {
-    belief.row_entropy.push_back(static_cast<float>(entropy / draws));
+  for (const double sum : all.mean) {
+    belief.mean.push_back(static_cast<float>(sum / draws));
   }
   double tasks = 0;
   for (const double p : all.prior) tasks += p;

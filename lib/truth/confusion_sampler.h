@@ -55,12 +55,9 @@ struct ConfusionSamplerOptions {
 struct ConfusionBelief {
   // [T x K] P(true class | all answers); 1/K without answers.
   MatrixF posterior;
-  // Of the matrices, rows = truth: their mean, the variance of each entry and
-  // the mean entropy of each row in bits. [L + 1 x K x K] and [L + 1 x K]; the
-  // last is somebody who has not answered yet.
+  // The mean matrices, rows = truth, [L + 1 x K x K]; the last is that of
+  // somebody who has not answered yet.
   std::vector<float> mean;
-  std::vector<float> variance;
-  std::vector<float> row_entropy;
   std::vector<double> class_prior;  // [K], mean, sums to 1
   double concentration = 0;         // kappa, geometric mean
 };

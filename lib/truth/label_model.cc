@@ -38,6 +38,15 @@ double Log2Odds(const std::vector<double>& log_weight, int32_t label,
   return power * (log_weight[label] - highest) * kLog2E - std::log2(rivals);
 }
 
+// w of label_model.h.
+double SecondWeight(int32_t num_classes, double answers) {
+  constexpr double kAtMost = 0.6;
+  constexpr double kFew = 4;
+  constexpr double kMany = 12;
+  return kAtMost / num_classes *
+         std::clamp((kMany - answers) / (kMany - kFew), 0.0, 1.0);
+}
+
 }  // namespace
 
 // What the model believes of whoever gave an answer, the shift included.
@@ -191,12 +200,11 @@ void LabelModelScorer::SecondEvidence(const LabelModel& model,
                                       std::span<const double> prior,
                                       std::span<const ModelAnswer> answers) {
   second_weight_ = 0;
-  if (model.channels.empty() || answers.empty()) return;
+  if (model.second_matrix.empty() || answers.empty()) return;
   const size_t classes = static_cast<size_t>(model.num_classes);
-  constexpr double kFewAnswers = 8;
   const double n = std::accumulate(weight_.begin(), weight_.end(), 0.0);
-  const double few = std::min(1.0, kFewAnswers / n);
-  second_weight_ = few * few / static_cast<double>(classes);
+  second_weight_ = SecondWeight(model.num_classes, n);
+  if (second_weight_ == 0) return;
   second_.resize(classes);
   second_log_.resize(answers.size() * classes);
   for (size_t c = 0; c < classes; ++c) {
@@ -206,8 +214,10 @@ void LabelModelScorer::SecondEvidence(const LabelModel& model,
   for (size_t i = 0; i < answers.size(); ++i) {
     const Person person = PersonOf(model, answers[i]);
     const auto label = static_cast<size_t>(answers[i].label);
-    const std::span<const float> rows =
-        model.channels.rows(model.channels.ChannelOf(answers[i].slot));
+    const size_t row = answers[i].slot == kNoSlot
+                           ? model.knowing.size()
+                           : static_cast<size_t>(answers[i].slot);
+    const float* rows = &model.second_matrix[row * classes * classes];
     for (size_t c = 0; c < classes; ++c) {
       const double m = Shifted(person, rows[c * classes + label], c == label);
       const double part = weight_[i] * std::log(std::max(m, kMinProbability));

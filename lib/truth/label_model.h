@@ -21,11 +21,11 @@
 // with w of the second opinion
 //
 //     [prior sum_b ...]^(1 - w) [prior2(c) prod_a E M_i(c, l_a)^w_a]^w,
-//     w = 1/K min(1, (8 / n)^2):
+//     w = 0.6 / K, from four answers on falling to 0 at twelve:
 //
-// less where matrices have more numbers to be learned, and little where there
-// are so many answers n to a task that its difficulty shows, which the second
-// knows nothing of.
+// less where matrices have more numbers to be learned, and none where there are
+// so many answers to a task that its difficulty shows, which the second knows
+// nothing of.
 //
 // A labeler outside the fit answers like the pool's mean labeler. A shift in
 // logits, of the answer, says how much better or worse than in the fit the
@@ -52,7 +52,8 @@
 namespace allot {
 
 // Immutable once fitted (label_model_fit.h). Memory 4 (K^2 + K + 2) bytes a
-// labeler with matrices, and its channel; 4 (K + 2) without.
+// labeler with matrices, as much again for each of the second opinion and the
+// channel; 4 (K + 2) without.
 struct LabelModel {
   int32_t num_classes = 0;
   bool has_matrices = false;
@@ -72,14 +73,20 @@ struct LabelModel {
 
   CalibrationMap calibration;
 
-  // The second opinion, of each slot's answers and, last, of a stranger's;
-  // what planning expects of them, too. Empty without matrices, or beyond
-  // kMostChannelClasses.
-  AnswerChannels channels;
+  // The second opinion. Empty without matrices, or beyond kMostSecondClasses.
   std::vector<double> second_prior;  // [K], sums to 1
+  // [slots + 1 x K x K] by truth, then label; the last is a stranger's.
+  std::vector<float> second_matrix;
+
+  // What planning expects of each slot's answers, and, last, of a stranger's.
+  // Empty without matrices, or beyond kMostChannelClasses.
+  AnswerChannels channels;
 };
 
 inline constexpr int32_t kNoSlot = -1;
+
+// Of more classes, the second opinion would weigh next to nothing.
+inline constexpr int32_t kMostSecondClasses = 16;
 
 struct ModelAnswer {
   int32_t label = 0;

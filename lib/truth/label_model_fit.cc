@@ -9,6 +9,7 @@
 
 #include "lib/base/status_macros.h"
 #include "lib/truth/confusion_sampler.h"
+#include "lib/truth/dawid_skene.h"
 #include "lib/truth/gold_index.h"
 #include "lib/truth/hierarchical.h"
 
@@ -86,19 +87,50 @@ LabelModel Freeze(const HierarchicalFit& fit, int32_t slots, int32_t classes) {
   return model;
 }
 
+// The channels of planning, the stranger's last.
+absl::StatusOr<AnswerChannels> FitChannels(const LabelModelInput& input,
+                                           std::span<const LabelAnswer> answers,
+                                           std::span<const GoldLabel> gold,
+                                           const LabelModel& model) {
+  if (!model.has_matrices || model.num_classes > kMostChannelClasses) {
+    return AnswerChannels();
+  }
+  const auto k = static_cast<size_t>(model.num_classes);
+  ALLOT_ASSIGN_OR_RETURN(const AnswerSet set,
+                         AnswerSet::Build(input.num_tasks, input.num_slots,
+                                          input.num_classes, answers));
+  ALLOT_ASSIGN_OR_RETURN(
+      const Aggregation fit,
+      FitDawidSkene(set, gold,
+                    {.max_iterations = 50, .threads = input.threads}));
+  // Certain of nothing.
+  constexpr float kLeast = 1e-6F;
+  std::vector<float> rows;
+  rows.reserve(fit.confusion.size() + k * k);
+  for (const auto p : fit.confusion) {
+    rows.push_back(std::max(kLeast, static_cast<float>(p)));
+  }
+  for (size_t c = 0; c < k; ++c) {
+    for (size_t l = 0; l < k; ++l) {
+      rows.push_back(static_cast<float>(
+          c == l ? kStrangerAccuracy
+                 : (1 - kStrangerAccuracy) / static_cast<double>(k - 1)));
+    }
+  }
+  return AnswerChannels(model.num_classes, std::move(rows));
+}
+
 // The second opinion (label_model.h), if the labels are few enough classes.
 absl::Status AddSecondOpinion(const AnswerSet& answers,
                               std::span<const GoldLabel> gold, int threads,
                               LabelModel& model) {
-  if (!model.has_matrices || model.num_classes > kMostChannelClasses) {
+  if (!model.has_matrices || model.num_classes > kMostSecondClasses) {
     return absl::OkStatus();
   }
   ALLOT_ASSIGN_OR_RETURN(ConfusionBelief belief,
                          SampleConfusions(answers, gold, {.threads = threads}));
   model.second_prior = std::move(belief.class_prior);
-  model.channels =
-      AnswerChannels(model.num_classes, std::move(belief.mean),
-                     std::move(belief.variance), std::move(belief.row_entropy));
+  model.second_matrix = std::move(belief.mean);
   return absl::OkStatus();
 }
 
@@ -119,6 +151,8 @@ class ModelFitter {
   absl::StatusOr<LabelModelFit> Run() {
     LabelModelFit result;
     ALLOT_ASSIGN_OR_RETURN(result.model, Fit(kHands, &result.iterations));
+    ALLOT_ASSIGN_OR_RETURN(result.model.channels,
+                           FitChannels(input_, answers_, gold_, result.model));
     ALLOT_RETURN_IF_ERROR(Calibrate(result));
     return result;
   }

@@ -12,8 +12,10 @@
 // one of them counts, the members taking turns. Without this three copies of a
 // model would be a majority of their own making.
 //
-// Second opinion and planning. Both are the draws of confusion_sampler.h on
-// the same answers.
+// Second opinion. The draws of confusion_sampler.h on the same answers.
+//
+// Planning. Channels come from a Dawid-Skene fit to the same answers
+// (answer_channel.h says why not from the models that judge).
 //
 // Cost     5 fits with gold, 1 without; each O((15 * 5 + 2 * 60) K answers).
 // Threads  Deterministic: the same bits on any number of threads.

@@ -21,9 +21,7 @@ class CheckpointTest : public EngineTest {
       for (int l = 0; l < 4; ++l) {
         answers.push_back({.task = id,
                            .labeler = absl::StrCat("l", rng.Below(69)),
-                           .label = rng.Bernoulli(0.8)
-                                        ? t % 3
-                                        : static_cast<int32_t>(rng.Below(3)),
+                           .label = static_cast<int32_t>(rng.Below(3)),
                            .handling_seconds = 1 + 50 * rng.Uniform()});
       }
       Report(answers);

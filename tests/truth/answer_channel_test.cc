@@ -73,31 +73,5 @@ TEST(AnswerChannelTest, BitsLieBetweenNothingAndTheBoundForAnyPosterior) {
   }
 }
 
-TEST(AnswerChannelTest, WhoMayBeGoodIsWorthMoreThanWhoIsKnownToBeMiddling) {
-  const std::vector<float> even = {0.5F, 0.5F};
-  const AnswerChannels known = One(2, {0.7F, 0.3F, 0.3F, 0.7F});
-  // 0.9 or 0.5, alike probable.
-  const auto entropy =
-      static_cast<float>((1 - 0.9 * std::log2(0.9) - 0.1 * std::log2(0.1)) / 2);
-  const AnswerChannels unknown(2, {0.7F, 0.3F, 0.3F, 0.7F},
-                               {0.04F, 0.04F, 0.04F, 0.04F},
-                               {entropy, entropy});
-  const double mean = (1 + 0.9 * std::log2(0.9) + 0.1 * std::log2(0.1)) / 2;
-  EXPECT_GT(unknown.Bits(0, even), known.Bits(0, even));
-  EXPECT_LE(unknown.Bits(0, even), unknown.bound(0));
-  // To second order, were the rows independent of each other: each answer's
-  // probability then varies by half of an entry's variance.
-  EXPECT_NEAR(unknown.Bits(0, even), mean, 0.08);
-  // The more certain the class, the less there is to be told.
-  EXPECT_LT(unknown.Bits(0, std::vector<float>{0.95F, 0.05F}),
-            0.5 * unknown.Bits(0, even));
-}
-
-TEST(AnswerChannelTest, NothingIsToldOfASettledTask) {
-  const AnswerChannels unknown(2, {0.7F, 0.3F, 0.3F, 0.7F},
-                               {0.04F, 0.04F, 0.04F, 0.04F}, {0.72F, 0.72F});
-  EXPECT_NEAR(unknown.Bits(0, std::vector<float>{1, 0}), 0, 0.08);
-}
-
 }  // namespace
 }  // namespace allot

@@ -61,20 +61,13 @@ double Entry(const ConfusionBelief& belief, size_t labeler, size_t truth,
   return belief.mean[(labeler * 2 + truth) * 2 + label];
 }
 
-TEST(ConfusionSampler, EveryRowIsADistributionAndBeliefsAreWithinBounds) {
+TEST(ConfusionSampler, EveryRowIsADistribution) {
   const Crowd crowd = MakeCrowd(80, 12, 3, 1);
   const ConfusionBelief belief = Sample(Build(crowd.rows, 80, 13, 2));
   ASSERT_EQ(belief.mean.size(), 14 * 4);
-  ASSERT_EQ(belief.variance.size(), 14 * 4);
-  ASSERT_EQ(belief.row_entropy.size(), 14 * 2);
   for (size_t row = 0; row < 28; ++row) {
-    const double p = belief.mean[row * 2];
-    EXPECT_NEAR(p + belief.mean[row * 2 + 1], 1, 1e-5);
-    EXPECT_GE(belief.variance[row * 2], 0);
-    EXPECT_LE(belief.variance[row * 2], p * (1 - p) + 1e-6);
-    // Entropy is concave: its mean is at most that of the mean.
-    EXPECT_LE(belief.row_entropy[row],
-              -p * std::log2(p) - (1 - p) * std::log2(1 - p) + 1e-4);
+    EXPECT_GT(belief.mean[row * 2], 0);
+    EXPECT_NEAR(belief.mean[row * 2] + belief.mean[row * 2 + 1], 1, 1e-5);
   }
   EXPECT_TRUE(
       ((belief.posterior.rowwise().sum().array() - 1).abs() < 1e-4F).all());
@@ -185,7 +178,7 @@ TEST(ConfusionSampler, GoldIsBelievedBeforeTheMajority) {
   EXPECT_EQ(belief.posterior(3, 1), 1);
 }
 
-TEST(ConfusionSampler, AStrangerIsLikeThePoolAndLessKnownThanItsLabelers) {
+TEST(ConfusionSampler, AStrangerIsLikeThePool) {
   for (const double accuracy : {0.6, 0.9}) {
     Rng rng(7);
     std::vector<LabelAnswer> rows;
@@ -216,8 +209,6 @@ TEST(ConfusionSampler, IsTheSameOnAnyNumberOfThreads) {
   const ConfusionBelief one = Sample(answers);
   const ConfusionBelief two = Sample(answers, {}, {.threads = 2});
   EXPECT_EQ(one.mean, two.mean);
-  EXPECT_EQ(one.variance, two.variance);
-  EXPECT_EQ(one.row_entropy, two.row_entropy);
   EXPECT_EQ(one.class_prior, two.class_prior);
   EXPECT_TRUE(one.posterior == two.posterior);
 }
