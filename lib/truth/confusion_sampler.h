@@ -24,8 +24,8 @@
 //            draws. o tells right from wrong: without it a pool and its mirror
 //            image are equally probable.
 // Threads    Deterministic in the options' seed on any number of threads.
-// Memory     Besides the result, per chain: 16 bytes a task, 4 K^2 + 4 K a
-//            labeler, 8 K^2 in sums a labeler.
+// Memory     Besides the result, per chain: 8 K + 4 bytes a task, 12 K^2 + 4 K
+//            a labeler.
 // Cost       O((discarded + kept) chains K (answers + labelers K)).
 // Errors     kInvalidArgument: options out of range, or as IndexGold().
 //
