@@ -36,7 +36,7 @@ struct CheckpointAccess {
 
 namespace {
 
-constexpr uint64_t kMagic = 0x37'30'74'6f'6c'6c'61;  // "allot07"
+constexpr uint64_t kMagic = 0x38'30'74'6f'6c'6c'61;  // "allot08"
 
 uint32_t Checksum(absl::string_view bytes) {
   return static_cast<uint32_t>(

@@ -82,7 +82,10 @@ bool WalkPart(A& a, LabelModel& model) {
     return false;
   }
   std::vector<float> channels = model.channels.table();
-  if (!Plain(a, channels)) return false;
+  if (!(Plain(a, channels) && Plain(a, model.second_prior) &&
+        Plain(a, model.second_matrix))) {
+    return false;
+  }
   const auto k = static_cast<size_t>(model.num_classes);
   const size_t slots = model.knowing.size();
   const size_t cells = model.has_matrices ? k * k : 0;
@@ -93,6 +96,11 @@ bool WalkPart(A& a, LabelModel& model) {
       }
       model.channels = AnswerChannels(model.num_classes, std::move(channels));
     }
+  }
+  const bool second = !model.second_matrix.empty();
+  if (model.second_prior.size() != (second ? k : 0) ||
+      (second && model.second_matrix.size() != (slots + 1) * k * k)) {
+    return false;
   }
   return model.num_classes >= 2 && model.class_prior.size() == k &&
          model.accuracy.size() == slots && model.habit.size() == slots * k &&

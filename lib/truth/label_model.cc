@@ -38,6 +38,15 @@ double Log2Odds(const std::vector<double>& log_weight, int32_t label,
   return power * (log_weight[label] - highest) * kLog2E - std::log2(rivals);
 }
 
+// w of label_model.h.
+double SecondWeight(int32_t num_classes, double answers) {
+  constexpr double kAtMost = 0.6;
+  constexpr double kFew = 4;
+  constexpr double kMany = 12;
+  return kAtMost / num_classes *
+         std::clamp((kMany - answers) / (kMany - kFew), 0.0, 1.0);
+}
+
 }  // namespace
 
 // What the model believes of whoever gave an answer, the shift included.
@@ -67,19 +76,25 @@ LabelModelScorer::Person LabelModelScorer::PersonOf(const LabelModel& model,
   return person;
 }
 
-// M(c, label) = know [c = label] + (1 - know) guess. A shift moves know and
-// keeps what is answered without knowing.
+// An entry of a matrix with her shift: it moves know and keeps what is answered
+// without knowing.
+double LabelModelScorer::Shifted(const Person& person, double entry,
+                                 bool right) {
+  if (person.know == person.fitted) return entry;
+  const double guess = std::max(entry - (right ? person.fitted : 0), 0.0);
+  return guess * (1 - person.know) / (1 - person.fitted) +
+         (right ? person.know : 0);
+}
+
+// M(c, label) = know [c = label] + (1 - know) guess.
 double LabelModelScorer::Entry(const LabelModel& model, const Person& person,
                                size_t label, size_t c) {
   const size_t classes = static_cast<size_t>(model.num_classes);
   double m = 0;
   if (person.known && model.has_matrices) {
-    m = model.matrix[(person.slot * classes + label) * classes + c];
-    if (person.know != person.fitted) {
-      const double guess = std::max(m - (c == label ? person.fitted : 0), 0.0);
-      m = guess * (1 - person.know) / (1 - person.fitted) +
-          (c == label ? person.know : 0);
-    }
+    m = Shifted(person,
+                model.matrix[(person.slot * classes + label) * classes + c],
+                c == label);
   } else {
     const double guess = model.has_matrices ? model.guess[label * classes + c]
                                             : model.guess[label];
@@ -180,6 +195,50 @@ void LabelModelScorer::SumLevels(const std::vector<double>& cells) {
   }
 }
 
+// second_ and its parts; second_weight_ is 0 without it.
+void LabelModelScorer::SecondEvidence(const LabelModel& model,
+                                      std::span<const double> prior,
+                                      std::span<const ModelAnswer> answers) {
+  second_weight_ = 0;
+  if (model.second_matrix.empty() || answers.empty()) return;
+  const size_t classes = static_cast<size_t>(model.num_classes);
+  const double n = std::accumulate(weight_.begin(), weight_.end(), 0.0);
+  second_weight_ = SecondWeight(model.num_classes, n);
+  if (second_weight_ == 0) return;
+  second_.resize(classes);
+  second_log_.resize(answers.size() * classes);
+  for (size_t c = 0; c < classes; ++c) {
+    second_[c] = std::log(
+        std::max(prior.empty() ? model.second_prior[c] : prior[c], 1e-300));
+  }
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const Person person = PersonOf(model, answers[i]);
+    const auto label = static_cast<size_t>(answers[i].label);
+    const size_t row = answers[i].slot == kNoSlot
+                           ? model.knowing.size()
+                           : static_cast<size_t>(answers[i].slot);
+    const float* rows = &model.second_matrix[row * classes * classes];
+    for (size_t c = 0; c < classes; ++c) {
+      const double m = Shifted(person, rows[c * classes + label], c == label);
+      const double part = weight_[i] * std::log(std::max(m, kMinProbability));
+      second_log_[i * classes + c] = part;
+      second_[c] += part;
+    }
+  }
+}
+
+// Into evidence_, without one answer or, beyond the last, with all.
+void LabelModelScorer::MixSecond(size_t but_answer) {
+  if (second_weight_ == 0) return;
+  const size_t classes = evidence_.size();
+  for (size_t c = 0; c < classes; ++c) {
+    const size_t part = but_answer * classes + c;
+    const double second =
+        second_[c] - (part < second_log_.size() ? second_log_[part] : 0);
+    evidence_[c] += second_weight_ * (second - evidence_[c]);
+  }
+}
+
 void LabelModelScorer::Score(const LabelModel& model,
                              std::span<const double> prior,
                              std::span<const ModelAnswer> answers, bool explain,
@@ -190,6 +249,8 @@ void LabelModelScorer::Score(const LabelModel& model,
                            : EffectiveEvidencePower(std::accumulate(
                                  weight_.begin(), weight_.end(), 0.0));
   ClassEvidence(model, prior, answers);
+  SecondEvidence(model, prior, answers);
+  MixSecond(answers.size());
   const size_t classes = static_cast<size_t>(model.num_classes);
   std::vector<double>& p = result->probability;
   p.resize(classes);
@@ -227,6 +288,7 @@ void LabelModelScorer::Explain(const LabelModel& model,
                                         : std::pow(likelihood_[x], weight_[i]));
     }
     SumLevels(likelihood_);
+    MixSecond(i);
     result->contribution_bits[i] =
         with - Log2Odds(evidence_, result->label, power);
     accuracy_[i] = ExpectedAccuracy(model, answers[i]);

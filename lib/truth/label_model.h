@@ -12,6 +12,21 @@
 // tempering.h for what misled several labelers at once. The calibration map is
 // for the caller to apply last.
 //
+// Second opinion. Most pools' first answers are few: five a task, ten a
+// labeler. The model above then has to take labelers for more alike than they
+// are (one number each), and to guess which tasks are hard. The model of
+// confusion_sampler.h knows neither shortcut and averages over what it does not
+// know; by itself it is no better over many pools, but it errs elsewhere, and
+// the geometric mean of the two is better than either. So in brackets stands,
+// with w of the second opinion
+//
+//     [prior sum_b ...]^(1 - w) [prior2(c) prod_a E M_i(c, l_a)^w_a]^w,
+//     w = 0.6 / K, from four answers on falling to 0 at twelve:
+//
+// less where matrices have more numbers to be learned, and none where there are
+// so many answers to a task that its difficulty shows, which the second knows
+// nothing of.
+//
 // A labeler outside the fit answers like the pool's mean labeler. A shift in
 // logits, of the answer, says how much better or worse than in the fit the
 // labeler is on this very task (another mix of skills, a harder task, a skill
@@ -37,7 +52,8 @@
 namespace allot {
 
 // Immutable once fitted (label_model_fit.h). Memory 4 (K^2 + K + 2) bytes a
-// labeler with matrices, 4 (K + 2) without.
+// labeler with matrices, as much again for each of the second opinion and the
+// channel; 4 (K + 2) without.
 struct LabelModel {
   int32_t num_classes = 0;
   bool has_matrices = false;
@@ -57,12 +73,20 @@ struct LabelModel {
 
   CalibrationMap calibration;
 
+  // The second opinion. Empty without matrices, or beyond kMostSecondClasses.
+  std::vector<double> second_prior;  // [K], sums to 1
+  // [slots + 1 x K x K] by truth, then label; the last is a stranger's.
+  std::vector<float> second_matrix;
+
   // What planning expects of each slot's answers, and, last, of a stranger's.
   // Empty without matrices, or beyond kMostChannelClasses.
   AnswerChannels channels;
 };
 
 inline constexpr int32_t kNoSlot = -1;
+
+// Of more classes, the second opinion would weigh next to nothing.
+inline constexpr int32_t kMostSecondClasses = 16;
 
 struct ModelAnswer {
   int32_t label = 0;
@@ -92,6 +116,7 @@ class LabelModelScorer {
  private:
   struct Person;
   static Person PersonOf(const LabelModel& model, const ModelAnswer& answer);
+  static double Shifted(const Person& person, double entry, bool right);
   static double Entry(const LabelModel& model, const Person& person,
                       size_t label, size_t c);
   static double Habit(const LabelModel& model, const Person& person,
@@ -106,6 +131,9 @@ class LabelModelScorer {
   void ClassEvidence(const LabelModel& model, std::span<const double> prior,
                      std::span<const ModelAnswer> answers);
   void SumLevels(const std::vector<double>& cells);
+  void SecondEvidence(const LabelModel& model, std::span<const double> prior,
+                      std::span<const ModelAnswer> answers);
+  void MixSecond(size_t but_answer);
   void Explain(const LabelModel& model, std::span<const ModelAnswer> answers,
                double power, TaskPosterior* result);
 
@@ -113,6 +141,9 @@ class LabelModelScorer {
   std::vector<double> likelihood_;  // [levels x K]
   std::vector<double> product_;     // [levels x K]
   std::vector<double> evidence_;    // [K]
+  double second_weight_ = 0;        // w
+  std::vector<double> second_;      // [K] ln evidence of the second opinion
+  std::vector<double> second_log_;  // [answers x K], its parts
   std::vector<double> accuracy_;    // [answers]
   GroupWeights groups_;
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "lib/base/status_macros.h"
+#include "lib/truth/confusion_sampler.h"
 #include "lib/truth/dawid_skene.h"
 #include "lib/truth/gold_index.h"
 #include "lib/truth/hierarchical.h"
@@ -119,6 +120,20 @@ absl::StatusOr<AnswerChannels> FitChannels(const LabelModelInput& input,
   return AnswerChannels(model.num_classes, std::move(rows));
 }
 
+// The second opinion (label_model.h), if the labels are few enough classes.
+absl::Status AddSecondOpinion(const AnswerSet& answers,
+                              std::span<const GoldLabel> gold, int threads,
+                              LabelModel& model) {
+  if (!model.has_matrices || model.num_classes > kMostSecondClasses) {
+    return absl::OkStatus();
+  }
+  ALLOT_ASSIGN_OR_RETURN(ConfusionBelief belief,
+                         SampleConfusions(answers, gold, {.threads = threads}));
+  model.second_prior = std::move(belief.class_prior);
+  model.second_matrix = std::move(belief.mean);
+  return absl::OkStatus();
+}
+
 class ModelFitter {
  public:
   ModelFitter(const LabelModelInput& input, std::vector<LabelAnswer> answers)
@@ -135,11 +150,9 @@ class ModelFitter {
 
   absl::StatusOr<LabelModelFit> Run() {
     LabelModelFit result;
-    ALLOT_ASSIGN_OR_RETURN(const HierarchicalFit fit, Fit(kHands));
-    result.model = Freeze(fit, input_.num_slots, input_.num_classes);
+    ALLOT_ASSIGN_OR_RETURN(result.model, Fit(kHands, &result.iterations));
     ALLOT_ASSIGN_OR_RETURN(result.model.channels,
                            FitChannels(input_, answers_, gold_, result.model));
-    result.iterations = fit.aggregation.iterations;
     ALLOT_RETURN_IF_ERROR(Calibrate(result));
     return result;
   }
@@ -151,7 +164,7 @@ class ModelFitter {
   }
 
   // Without the gold tasks of `hand`.
-  absl::StatusOr<HierarchicalFit> Fit(int32_t hand) const {
+  absl::StatusOr<LabelModel> Fit(int32_t hand, int* iterations) const {
     std::vector<char> dropped(input_.num_tasks, 0);
     std::vector<GoldLabel> gold;
     for (size_t g = 0; g < gold_.size(); ++g) {
@@ -173,7 +186,13 @@ class ModelFitter {
     options.keep_confusion = false;
     options.keep_labelers = true;
     options.threads = input_.threads;
-    return FitHierarchical(set, gold, options);
+    const absl::StatusOr<HierarchicalFit> fit =
+        FitHierarchical(set, gold, options);
+    ALLOT_RETURN_IF_ERROR(fit.status());
+    *iterations = fit->aggregation.iterations;
+    LabelModel model = Freeze(*fit, input_.num_slots, input_.num_classes);
+    ALLOT_RETURN_IF_ERROR(AddSecondOpinion(set, gold, input_.threads, model));
+    return model;
   }
 
   absl::Status Calibrate(LabelModelFit& result) const {
@@ -186,9 +205,8 @@ class ModelFitter {
     std::vector<ModelAnswer> given;
     const int32_t hands = std::min(kHands, static_cast<int32_t>(gold_.size()));
     for (int32_t hand = 0; hand < hands; ++hand) {
-      ALLOT_ASSIGN_OR_RETURN(const HierarchicalFit fit, Fit(hand));
-      const LabelModel model =
-          Freeze(fit, input_.num_slots, input_.num_classes);
+      int iterations = 0;
+      ALLOT_ASSIGN_OR_RETURN(const LabelModel model, Fit(hand, &iterations));
       for (size_t g = hand; g < gold_.size(); g += kHands) {
         const GoldLabel& gold = gold_[g];
         given.clear();

@@ -12,10 +12,12 @@
 // one of them counts, the members taking turns. Without this three copies of a
 // model would be a majority of their own making.
 //
-// Planning. Channels come from a Dawid-Skene fit to the same answers
-// (answer_channel.h says why not from the model that judges).
+// Second opinion. The draws of confusion_sampler.h on the same answers.
 //
-// Cost     5 fits with gold, 1 without; each O(30 * 5 K answers).
+// Planning. Channels come from a Dawid-Skene fit to the same answers
+// (answer_channel.h says why not from the models that judge).
+//
+// Cost     5 fits with gold, 1 without; each O((15 * 5 + 2 * 60) K answers).
 // Threads  Deterministic: the same bits on any number of threads.
 // Errors   kInvalidArgument: as AnswerSet::Build(), IndexGold().
 #ifndef ALLOT_LIB_TRUTH_LABEL_MODEL_FIT_H_

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -202,10 +203,11 @@ TEST(LabelModel, ExpectedAccuracyIsTheChanceOfTheRightLabel) {
       rows.push_back({t, i, rng.Bernoulli(0.75) ? truth : 1 - truth});
     }
   }
-  const LabelModel model =
+  LabelModel model =
       MustFit(
           {.num_tasks = 300, .num_slots = 5, .num_classes = 2, .answers = rows})
           .model;
+  model.second_matrix.clear();  // the first opinion alone
   LabelModelScorer scorer;
   TaskPosterior posterior;
   for (const int32_t slot : {0, 1, kNoSlot}) {
@@ -225,6 +227,70 @@ TEST(LabelModel, ExpectedAccuracyIsTheChanceOfTheRightLabel) {
                 1e-3)
         << slot;
   }
+}
+
+// What the scorer says with and without the second opinion.
+struct Opinions {
+  TaskPosterior first, both;
+};
+Opinions OpinionsOf(LabelModel model, const std::vector<ModelAnswer>& answers) {
+  Opinions opinions;
+  LabelModelScorer scorer;
+  scorer.Score(model, {}, answers, true, &opinions.both);
+  model.second_matrix.clear();
+  scorer.Score(model, {}, answers, true, &opinions.first);
+  return opinions;
+}
+
+TEST(LabelModel, TheSecondOpinionIsAGeometricMeanByClassesAndAnswers) {
+  const HabitualPool pool = MakeHabitualPool(300, 4);
+  const LabelModel model = MustFit({.num_tasks = 300,
+                                    .num_slots = 6,
+                                    .num_classes = 3,
+                                    .answers = pool.rows})
+                               .model;
+  for (const size_t n : {1, 5, 8, 16}) {
+    std::vector<ModelAnswer> answers;
+    for (size_t i = 0; i < n; ++i) {
+      answers.push_back({.label = static_cast<int32_t>(i % 2),
+                         .slot = static_cast<int32_t>(i % 6)});
+    }
+    const Opinions opinions = OpinionsOf(model, answers);
+    // Odds of 0 against 1, of the second opinion by hand.
+    double second = std::log(model.second_prior[0] / model.second_prior[1]);
+    for (const ModelAnswer& answer : answers) {
+      const float* rows =
+          &model.second_matrix[static_cast<size_t>(answer.slot) * 9];
+      second += std::log(rows[static_cast<size_t>(answer.label)] /
+                         rows[3 + static_cast<size_t>(answer.label)]);
+    }
+    const auto odds = [](const TaskPosterior& posterior) {
+      return std::log(posterior.probability[0] / posterior.probability[1]);
+    };
+    const double weight =
+        0.2 * std::clamp((12 - static_cast<double>(n)) / 8, 0.0, 1.0);
+    const double power = EvidencePower(static_cast<int64_t>(n));
+    EXPECT_NEAR(odds(opinions.both),
+                (1 - weight) * odds(opinions.first) + weight * power * second,
+                1e-5)
+        << n;
+  }
+}
+
+TEST(LabelModel, AContributionIsWhatBothOpinionsLoseWithoutTheAnswer) {
+  const HabitualPool pool = MakeHabitualPool(300, 4);
+  const LabelModel model = MustFit({.num_tasks = 300,
+                                    .num_slots = 6,
+                                    .num_classes = 3,
+                                    .answers = pool.rows})
+                               .model;
+  // Labeler 0 says 2 for a 1: her 2 is no witness against it.
+  const Opinions opinions =
+      OpinionsOf(model, {{.label = 2, .slot = 0}, {.label = 2, .slot = 1}});
+  EXPECT_LT(opinions.both.contribution_bits[0],
+            opinions.both.contribution_bits[1]);
+  EXPECT_NE(opinions.both.contribution_bits[0],
+            opinions.first.contribution_bits[0]);
 }
 
 TEST(LabelModel, ManyAnswersNeitherUnderflowNorCostTheDistribution) {
@@ -314,6 +380,8 @@ TEST(LabelModel, IsTheSameOnAnyNumberOfThreads) {
   const LabelModel three = MustFit(input).model;
   EXPECT_EQ(one.matrix, three.matrix);
   EXPECT_EQ(one.class_prior, three.class_prior);
+  EXPECT_EQ(one.second_matrix, three.second_matrix);
+  EXPECT_EQ(one.second_prior, three.second_prior);
 }
 
 TEST(LabelModel, RefusesGoldAndAnswersOutOfRange) {
