@@ -16,6 +16,7 @@ namespace allot {
 namespace {
 
 constexpr int64_t kMillisecond = 1'000'000;
+constexpr int64_t kLeastNanos = kMillisecond;  // to try anything in
 // Between two looks during an outage: this at first, doubled up to that.
 constexpr int64_t kFirstLook = 50 * kMillisecond;
 constexpr int64_t kLastLook = 2000 * kMillisecond;
@@ -176,7 +177,7 @@ void RedisClient::Forget(int slot, const RedisHost& node) {
 absl::StatusOr<RedisConnection> RedisClient::Take(const RedisHost& node,
                                                   int64_t deadline) {
   const absl::Duration left = absl::Nanoseconds(deadline - Now());
-  if (left < absl::Milliseconds(1)) {
+  if (left < absl::Nanoseconds(kLeastNanos)) {
     return absl::UnavailableError(absl::StrCat(
         "redis ", node.host, ":", node.port, ": no time left for an answer"));
   }
@@ -238,8 +239,11 @@ absl::StatusOr<RedisReply> RedisClient::RunUntil(int slot,
       while (true) {
         absl::StatusOr<RedisReply> reply = TryOn(at, command, asking, deadline);
         if (!reply.ok()) {
-          last = reply.status();
-          if (!absl::IsUnavailable(last)) return last;
+          if (!absl::IsUnavailable(reply.status())) return reply.status();
+          // What fails for want of time says less than what failed before.
+          if (last.ok() || deadline - Now() >= kLeastNanos) {
+            last = reply.status();
+          }
           Forget(slot, at);
           break;
         }
