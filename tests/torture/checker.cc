@@ -41,6 +41,7 @@ class Checker {
   Verdict Run() {
     Index();
     for (auto& [pair, leases] : of_pair_) CheckPair(pair, leases);
+    CheckWithdrawn();
     CheckOverlaps();
     CheckFencing();
     CheckUses();
@@ -174,6 +175,28 @@ class Checker {
         Violation("pair_twice",
                   absl::StrCat(Name(pair), " got L", lease.item->lease,
                                " after it was over"));
+      }
+    }
+  }
+
+  void CheckWithdrawn() {
+    absl::flat_hash_map<Key, int64_t> closed;  // by task: certainly from then
+    for (const Call* call : calls_) {
+      if (call->kind != Kind::kWithdraw) continue;
+      for (const Item& item : call->items) {
+        if (item.outcome != Outcome::kOk) continue;
+        int64_t& from = closed.try_emplace({call->pool, item.task, 0}, kNever)
+                            .first->second;
+        from = std::min(from, call->returned);
+      }
+    }
+    for (const auto& [pair, leases] : of_pair_) {
+      const auto task = closed.find({std::get<0>(pair), std::get<1>(pair), 0});
+      if (task == closed.end()) continue;
+      for (const Seen& lease : leases) {
+        if (lease.grant->invoked <= task->second) continue;
+        Violation("withdrawn_granted",
+                  absl::StrCat(Name(pair), " got L", lease.item->lease));
       }
     }
   }

@@ -12,6 +12,7 @@
 //   pair_twice        two leases of a pair at once; a pair that was answered,
 //   or
 //                     skipped for good, is granted again
+//   withdrawn_granted a task that was withdrawn is granted to somebody
 //   over_redundancy   open leases + answers in time > k, at any moment
 //   over_capacity     a labeler's open leases > her capacity, at any moment
 //   answer_lost       an acknowledged answer is not there at the end

@@ -130,6 +130,21 @@ TEST(Judge, SeesASkippedPairGrantedAgain) {
   story.ExpectOnly("pair_twice");
 }
 
+TEST(Judge, SeesAWithdrawnTaskGrantedToSomebodyElse) {
+  Story story = Sound();
+  story.Grant(200, 6, 3, 9, 300);
+  // Another one holds the task of redundancy 2 when it is withdrawn.
+  story.Grant(201, 7, 4, 8, 300);
+  story.Grant(202, 8, 4, 7, 300);
+  story.End(Kind::kWithdraw, 203, 7, 4, 8, Outcome::kOk);
+  story.End(Kind::kWithdraw, 204, 6, 3, 9, Outcome::kNotOpen);
+  story.End(Kind::kRelease, 205, 6, 3, 9, Outcome::kOk);
+  story.Grant(206, 9, 3, 6, 300);
+  story.ExpectSound();
+  story.Grant(210, 10, 4, 6, 300);
+  story.ExpectOnly("withdrawn_granted");
+}
+
 TEST(Judge, SeesATaskOverItsRedundancy) {
   Story story;
   story.Grant(0, 1, 3, 5, 50);

@@ -222,14 +222,21 @@ void Client::Renew(int pool, const std::vector<Held>& leases) {
   Count(response.results_size());
 }
 
-void Client::Release(int pool, const std::vector<Held>& leases, bool skip) {
+// Now and then for good, else to others alone or to anybody.
+void Client::Release(int pool, const std::vector<Held>& leases) {
   if (leases.empty()) return;
+  const double choice = rng_.Uniform();
+  const Kind kind = choice < 0.03   ? Kind::kWithdraw
+                    : choice < 0.25 ? Kind::kSkip
+                                    : Kind::kRelease;
   v1::ReleaseLeasesRequest request;
   request.set_pool_id(PoolName(pool));
-  Call& call = NewCall(pool, skip ? Kind::kSkip : Kind::kRelease);
+  Call& call = NewCall(pool, kind);
   request.set_request_id(absl::StrCat(number_, ".", calls_.size()));
-  request.set_reason(skip ? v1::ReleaseLeasesRequest::REASON_NOT_AGAIN
-                          : v1::ReleaseLeasesRequest::REASON_RELEASED);
+  request.set_reason(
+      kind == Kind::kWithdraw ? v1::ReleaseLeasesRequest::REASON_NEVER
+      : kind == Kind::kSkip   ? v1::ReleaseLeasesRequest::REASON_NOT_AGAIN
+                              : v1::ReleaseLeasesRequest::REASON_RELEASED);
   for (const Held& lease : leases) {
     Item& item = call.items.emplace_back();
     item.task = lease.task;
@@ -281,7 +288,7 @@ void Client::Meddle(int pool) {
     case 0:
       return Renew(pool, leases);
     case 1:
-      return Release(pool, leases, rng_.Bernoulli(0.3));
+      return Release(pool, leases);
     default:
       return Report(pool, leases);
   }
@@ -332,7 +339,7 @@ void Client::Step() {
     back.insert(back.end(), leases.begin(), leases.end());
     return;
   }
-  Release(pool, Take(pool, 1 + rng_.Below(batch_ / 4)), rng_.Bernoulli(0.2));
+  Release(pool, Take(pool, 1 + rng_.Below(batch_ / 4)));
 }
 
 void Client::Run() {

@@ -41,7 +41,7 @@ class Client {
   void Allocate(int pool);
   void Report(int pool, std::vector<Held> leases);
   void Renew(int pool, const std::vector<Held>& leases);
-  void Release(int pool, const std::vector<Held>& leases, bool skip);
+  void Release(int pool, const std::vector<Held>& leases);
   // Uses leases of others, or leases that are over.
   void Meddle(int pool);
   void RepeatSomething();

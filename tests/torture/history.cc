@@ -50,8 +50,9 @@ Counts CountOperations(const std::vector<Call>& calls) {
     counts.repeated_calls += answered && call.attempts > 1 ? 1 : 0;
     counts.repeated_calls += static_cast<int64_t>(call.again.size());
     const auto items = static_cast<int64_t>(call.items.size());
-    const bool release =
-        call.kind == Kind::kRelease || call.kind == Kind::kSkip;
+    const bool release = call.kind == Kind::kRelease ||
+                         call.kind == Kind::kSkip ||
+                         call.kind == Kind::kWithdraw;
     switch (call.kind) {
       case Kind::kAllocate:
         counts.claims += items;
@@ -64,6 +65,9 @@ Counts CountOperations(const std::vector<Call>& calls) {
         break;
       case Kind::kSkip:
         counts.skips += items;
+        break;
+      case Kind::kWithdraw:
+        counts.withdrawals += items;
         break;
       case Kind::kReport:
         counts.answers += items;

@@ -16,7 +16,16 @@ namespace allot::torture {
 // Times are microseconds since 1970, on the clock that the servers use too.
 constexpr int64_t kNever = INT64_MAX;
 
-enum class Kind : uint8_t { kAllocate, kRenew, kRelease, kSkip, kReport };
+// Three ways to give a lease back: to anybody, to anybody else, and for good,
+// as the task cannot be done.
+enum class Kind : uint8_t {
+  kAllocate,
+  kRenew,
+  kRelease,
+  kSkip,
+  kReport,
+  kWithdraw,
+};
 
 enum class Outcome : uint8_t {
   kUnknown,  // the call was never answered
@@ -81,15 +90,17 @@ struct Counts {
   int64_t renewals = 0;
   int64_t releases = 0;
   int64_t skips = 0;
+  int64_t withdrawals = 0;
   int64_t answers = 0;  // sent, of which:
   int64_t late = 0;
   int64_t duplicates = 0;      // the same again, or another one
   int64_t in_time = 0;         // ended their lease
-  int64_t ended = 0;           // leases released or skipped
+  int64_t ended = 0;           // leases given back
   int64_t not_open = 0;        // renewals and releases that came too late
   int64_t repeated_calls = 0;  // after an error or on purpose
   int64_t operations() const {
-    return claims + renewals + releases + skips + answers + repeated_calls;
+    return claims + renewals + releases + skips + withdrawals + answers +
+           repeated_calls;
   }
 };
 Counts CountOperations(const std::vector<Call>& calls);

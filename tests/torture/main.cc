@@ -178,6 +178,7 @@ absl::StatusOr<int> Torture(const Options& options) {
       {"renewals", counts.renewals},
       {"releases", counts.releases},
       {"skips", counts.skips},
+      {"withdrawals", counts.withdrawals},
       {"answers", counts.answers},
       {"answers_late", counts.late},
       {"answers_again", counts.duplicates},
