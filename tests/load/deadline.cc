@@ -7,12 +7,12 @@
 // A server in this process plans TASKS tasks among LABELERS labelers of 16
 // skills, 3 labelers a task, for one caller after the other. The deadlines lie
 // evenly between 5% and 95% of what a plan takes that is left alone. Of each
-// call: when its caller got an answer, be it a plan, DEADLINE_EXCEEDED or, where
-// no such call is that short, a refusal, and when no thread of the server worked
-// for it any more, both counted from the deadline. Prints one JSON object; times
-// in milliseconds, 0 for what was over before the deadline. A DEADLINE_EXCEEDED
-// may be the client library's own: what the server does is what `stopped`
-// tells. Anything but those or a sound plan ends the run with 1.
+// call: when its caller got an answer, be it a plan, DEADLINE_EXCEEDED or,
+// where no such call is that short, a refusal, and when no thread of the server
+// worked for it any more, both counted from the deadline. Prints one JSON
+// object; times in milliseconds, 0 for what was over before the deadline. A
+// DEADLINE_EXCEEDED may be the client library's own: what the server does is
+// what `stopped` tells. Anything but those or a sound plan ends the run with 1.
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
