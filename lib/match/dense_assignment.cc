@@ -14,7 +14,6 @@
 namespace allot {
 namespace {
 
-using dense::Deadline;
 using dense::kNever;
 using dense::kNone;
 using dense::kOutside;

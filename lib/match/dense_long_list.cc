@@ -18,8 +18,8 @@ void LongLists::Open(int32_t rows, int32_t columns) {
   // A sample sets the threshold, give or take a fifth. Whole eights are
   // written.
   stride_ = (target_ + target_ / 2 + 63) / 32 * 32;
-  column_ = std::make_unique_for_overwrite<int32_t[]>(rows * stride_);
-  cost_ = std::make_unique_for_overwrite<int32_t[]>(rows * stride_);
+  column_.resize(rows * stride_);
+  cost_.resize(rows * stride_);
   size_.assign(rows, 0);
   bound_.assign(rows, 0);
 }

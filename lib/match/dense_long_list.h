@@ -7,10 +7,10 @@
 #define ALLOT_LIB_MATCH_DENSE_LONG_LIST_H_
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "lib/match/dense_kernel.h"
+#include "lib/match/raw_vector.h"
 
 namespace allot::dense {
 
@@ -36,7 +36,7 @@ class LongLists {
   int32_t target_ = 0;  // cells wanted
   int64_t rebuilt_ = 0, read_ = 0;
   int64_t stride_ = 0;
-  std::unique_ptr<int32_t[]> column_, cost_;  // [rows x stride_]
+  RawVector<int32_t> column_, cost_;  // [rows x stride_]
   std::vector<int32_t> size_;
   // Every column outside the long list has at least this value.
   std::vector<int32_t> bound_;

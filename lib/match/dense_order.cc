@@ -12,7 +12,8 @@ constexpr int kSample = 64;
 // With fewer pairs in order nothing is gained: the prices are no better than
 // those at hand.
 constexpr double kNearlyAll = 0.95;
-constexpr int kBlock = 16;  // Sampled columns stand together: a cache line.
+constexpr int32_t kLook = 256;  // rows between two looks at the deadline
+constexpr int kBlock = 16;      // Sampled columns stand together: a cache line.
 
 class Sampler {
  public:
@@ -34,9 +35,11 @@ class Sampler {
   void LeadingPair(double* column_weight, double* row_weight) const;
   // Whether the sample follows the order of its weights.
   bool Holds(const double* column_weight, const double* row_weight) const;
-  // Ascending by score, ties by index.
-  std::vector<int32_t> RowsByScore(const double* column_weight) const;
-  std::vector<int32_t> ColumnsByScore(const double* row_weight) const;
+  // Ascending by score, ties by index; empty if the deadline passed.
+  std::vector<int32_t> RowsByScore(const double* column_weight,
+                                   const Deadline& deadline) const;
+  std::vector<int32_t> ColumnsByScore(const double* row_weight,
+                                      const Deadline& deadline) const;
 
  private:
   static void Centre(double* x, int count, int stride) {
@@ -92,17 +95,22 @@ void Sampler::LeadingPair(double* v, double* w) const {
   }
 }
 
-std::vector<int32_t> Sampler::RowsByScore(const double* column_weight) const {
+std::vector<int32_t> Sampler::RowsByScore(const double* column_weight,
+                                          const Deadline& deadline) const {
   std::vector<double> score(size_);
-  for (int32_t i = 0; i < size_; ++i)
+  for (int32_t i = 0; i < size_; ++i) {
+    if (i % kLook == 0 && deadline.Passed()) return {};
     for (int k = 0; k < kSample; ++k)
       score[i] += Cost(i, Column(k)) * column_weight[k];
+  }
   return Sorted(score);
 }
 
-std::vector<int32_t> Sampler::ColumnsByScore(const double* row_weight) const {
+std::vector<int32_t> Sampler::ColumnsByScore(const double* row_weight,
+                                             const Deadline& deadline) const {
   std::vector<double> score(size_);
   for (int k = 0; k < kSample; ++k) {
+    if (deadline.Passed()) return {};
     const int32_t i = Row(k);
     for (int32_t j = 0; j < size_; ++j) score[j] += Cost(i, j) * row_weight[k];
   }
@@ -179,7 +187,8 @@ int64_t Ordered::Step(int32_t k) const {
 
 }  // namespace
 
-bool FindOrder(const RowView& first, OrderedStart& start) {
+bool FindOrder(const RowView& first, const Deadline& deadline,
+               OrderedStart& start) {
   const int32_t size = first.columns;
   if (size < 2 * kSample) return false;
   const Sampler sampler(first);
@@ -187,14 +196,16 @@ bool FindOrder(const RowView& first, OrderedStart& start) {
   sampler.LeadingPair(column_weight, row_weight);
   if (!sampler.Holds(column_weight, row_weight)) return false;
   // Cheap is a great row with a small column.
-  start.row = sampler.RowsByScore(column_weight);
-  start.column = sampler.ColumnsByScore(row_weight);
+  start.row = sampler.RowsByScore(column_weight, deadline);
+  start.column = sampler.ColumnsByScore(row_weight, deadline);
+  if (start.row.empty() || start.column.empty()) return false;
   std::reverse(start.column.begin(), start.column.end());
   const Ordered ordered(first, start);
   if (!ordered.Holds()) return false;
   start.price.assign(size, 0);
   int64_t price = 0, least = 0;
   for (int32_t k = 0; k + 1 < size; ++k) {
+    if (k % kLook == 0 && deadline.Passed()) return false;
     price += ordered.Step(k);
     start.price[start.column[k + 1]] = price;
     least = std::min(least, price);

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lib/match/deadline.h"
 #include "lib/match/dense_kernel.h"
 
 namespace allot::dense {
@@ -29,8 +30,10 @@ struct OrderedStart {
 
 // For the square matrix that begins with row `first`. False if its costs do not
 // look like that, which takes O(size log size) and a sample of 64 rows and 64
-// columns to see. Flipped costs, base left aside.
-bool FindOrder(const RowView& first, OrderedStart& start);
+// columns to see. Flipped costs, base left aside. False, too, if the deadline
+// passes meanwhile.
+bool FindOrder(const RowView& first, const Deadline& deadline,
+               OrderedStart& start);
 
 }  // namespace allot::dense
 

@@ -251,7 +251,10 @@ void Solver<Price>::Loosen(Price slack, std::vector<int32_t>& free_rows) {
 template <typename Price>
 bool Solver<Price>::StartInOrder(std::vector<int32_t>& free_rows) {
   OrderedStart start;
-  if (!FindOrder(Row(0), start)) return false;
+  if (!FindOrder(Row(0), deadline_, start)) {
+    expired = expired || deadline_.Passed();
+    return false;
+  }
   // Prices matter up to a constant: raised above those at hand, they leave
   // every bound true.
   int64_t rise = 0, most = 0;

@@ -24,12 +24,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
-#include "lib/base/clock.h"
+#include "lib/match/deadline.h"
 #include "lib/match/dense_list.h"
 #include "lib/match/dense_long_list.h"
+#include "lib/match/raw_vector.h"
 
 namespace allot::dense {
 
@@ -40,31 +40,9 @@ inline constexpr int32_t kFiller = -3;   // See Solver::lambda_.
 template <typename Price>
 inline constexpr Price kPriceLimit = Price{1} << (sizeof(Price) * 8 - 3);
 
-// Told apart from the clock so that reading it is rare.
-struct Deadline {
-  const Clock* clock = nullptr;
-  int64_t nanos = 0;
-  bool Passed() const {
-    return clock != nullptr && clock->MonotonicNanos() >= nanos;
-  }
-};
-
-// Numbers that are written before they are read: no time is spent on zeros.
-class Cells {
- public:
-  void Resize(size_t count) {
-    cells_ = std::make_unique_for_overwrite<int32_t[]>(count);
-  }
-  int32_t& operator[](size_t k) { return cells_[k]; }
-  const int32_t& operator[](size_t k) const { return cells_[k]; }
-
- private:
-  std::unique_ptr<int32_t[]> cells_;
-};
-
 template <typename Price>
 struct Lists {
-  Cells column, cost;  // [rows x kStride]
+  RawVector<int32_t> column, cost;  // [rows x kStride]
   std::vector<int32_t> size;
   std::vector<int32_t> near;  // See ListView.
   std::vector<Price> near_floor;
@@ -76,8 +54,8 @@ struct Lists {
   static constexpr size_t kStride = kListCapacity + 8;  // Room to write eights.
 
   void Resize(size_t rows) {
-    column.Resize(rows * kStride);
-    cost.Resize(rows * kStride);
+    column.resize(rows * kStride);
+    cost.resize(rows * kStride);
     size.resize(rows);
     near.resize(rows);
     near_floor.resize(rows);

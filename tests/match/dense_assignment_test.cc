@@ -6,130 +6,19 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "lib/base/clock.h"
 #include "lib/base/rng.h"
 #include "lib/match/dense_kernel.h"
+#include "tests/match/dense_testing.h"
 
 namespace allot {
 namespace {
 
 using ::testing::HasSubstr;
-
-struct Instance {
-  int rows, columns;
-  std::vector<int32_t> costs;
-  bool maximise = false;
-  std::optional<int32_t> unassigned_cost;
-
-  int32_t& at(int i, int j) { return costs[int64_t{columns} * i + j]; }
-  int32_t at(int i, int j) const { return costs[int64_t{columns} * i + j]; }
-  DenseProblem problem() const {
-    DenseProblem p;
-    p.costs = costs;
-    p.rows = rows;
-    p.columns = columns;
-    p.maximise = maximise;
-    p.unassigned_cost = unassigned_cost;
-    return p;
-  }
-};
-
-Instance Uniform(int rows, int columns, int32_t low, int32_t high, Rng& rng) {
-  Instance instance{rows, columns, {}, false, {}};
-  const uint64_t range = static_cast<uint64_t>(int64_t{high} - low) + 1;
-  for (int64_t k = 0; k < int64_t{rows} * columns; ++k)
-    instance.costs.push_back(
-        static_cast<int32_t>(low + static_cast<int64_t>(rng.Below(range))));
-  return instance;
-}
-
-// Near-ties everywhere: negated products of clustered vectors.
-Instance Clustered(int rows, int columns, double scale, Rng& rng) {
-  constexpr int kDims = 8, kClusters = 6;
-  std::vector<double> centre(kClusters * kDims);
-  for (double& x : centre) x = rng.Normal() * 0.6;
-  const auto draw = [&](int count) {
-    std::vector<double> points;
-    for (int i = 0; i < count; ++i) {
-      const int cluster = static_cast<int>(rng.Below(kClusters));
-      for (int d = 0; d < kDims; ++d)
-        points.push_back(centre[cluster * kDims + d] + 0.25 * rng.Normal());
-    }
-    return points;
-  };
-  const std::vector<double> a = draw(rows), b = draw(columns);
-  Instance instance{rows, columns, {}, false, {}};
-  for (int i = 0; i < rows; ++i) {
-    for (int j = 0; j < columns; ++j) {
-      double dot = 0;
-      for (int d = 0; d < kDims; ++d)
-        dot += a[i * kDims + d] * b[j * kDims + d];
-      instance.costs.push_back(static_cast<int32_t>(-scale * dot));
-    }
-  }
-  return instance;
-}
-
-// The proof, from the definitions alone.
-void ExpectProvenOptimal(const Instance& p, const DenseAssignment& answer) {
-  ASSERT_TRUE(answer.optimal);
-  ASSERT_EQ(answer.column_of_row.size(), static_cast<size_t>(p.rows));
-  ASSERT_EQ(answer.row_dual.size(), static_cast<size_t>(p.rows));
-  ASSERT_EQ(answer.column_dual.size(), static_cast<size_t>(p.columns));
-  const int64_t sign = p.maximise ? -1 : 1;
-  std::vector<bool> used(p.columns, false);
-  int64_t objective = 0, bound = 0;
-  for (int i = 0; i < p.rows; ++i) {
-    const int32_t j = answer.column_of_row[i];
-    bound += answer.row_dual[i];
-    if (p.unassigned_cost) {
-      ASSERT_LE(sign * answer.row_dual[i], sign * *p.unassigned_cost);
-    }
-    if (j == DenseAssignment::kUnassigned) {
-      ASSERT_TRUE(p.unassigned_cost.has_value()) << "row " << i;
-      objective += *p.unassigned_cost;
-    } else {
-      ASSERT_GE(j, 0);
-      ASSERT_LT(j, p.columns);
-      ASSERT_FALSE(used[j]) << "column " << j << " twice";
-      used[j] = true;
-      objective += p.at(i, j);
-    }
-    for (int k = 0; k < p.columns; ++k) {
-      ASSERT_LE(sign * (answer.row_dual[i] + answer.column_dual[k]),
-                sign * int64_t{p.at(i, k)})
-          << "cell " << i << ", " << k;
-    }
-  }
-  for (int j = 0; j < p.columns; ++j) {
-    bound += answer.column_dual[j];
-    ASSERT_LE(sign * answer.column_dual[j], 0);
-    if (!used[j]) {
-      ASSERT_EQ(answer.column_dual[j], 0) << "column " << j;
-    }
-  }
-  EXPECT_EQ(answer.objective, objective);
-  EXPECT_EQ(answer.bound, objective);
-}
-
-DenseAssignment Solve(const Instance& instance,
-                      const DenseOptions& options = {}) {
-  auto answer = SolveDenseAssignment(instance.problem(), options);
-  EXPECT_TRUE(answer.ok()) << answer.status();
-  return *std::move(answer);
-}
-
-int64_t SolveProven(const Instance& instance) {
-  const DenseAssignment answer = Solve(instance);
-  ExpectProvenOptimal(instance, answer);
-  return answer.objective;
-}
 
 int64_t BruteForce(const Instance& p, int row, std::vector<bool>& used) {
   if (row == p.rows) return 0;
@@ -272,12 +161,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(DenseAssignment, SolvesAShuffledProductInTwoReadings) {
   Rng rng(2);
   constexpr int kSize = 300;
-  std::vector<int32_t> row(kSize), column(kSize);
-  for (int32_t& x : row) x = static_cast<int32_t>(rng.Below(10000));
-  for (int32_t& y : column) y = static_cast<int32_t>(rng.Below(10000));
-  Instance p{kSize, kSize, {}, false, {}};
-  for (const int32_t x : row)
-    for (const int32_t y : column) p.costs.push_back(x * y);
+  const Instance p = Product(kSize, rng);
   const DenseAssignment answer = Solve(p);
   ExpectProvenOptimal(p, answer);
   // Besides the first lists: without the order of rows and columns, dozens.
@@ -425,160 +309,6 @@ TEST(DenseAssignment, GivesTheSameBitsWithAndWithoutAvx2) {
     EXPECT_EQ(fast.row_dual, plain.row_dual) << seed;
     EXPECT_EQ(fast.column_dual, plain.column_dual) << seed;
   }
-}
-
-TEST(DenseAssignment, WarmSolvesProveTheirAnswersRoundAfterRound) {
-  for (uint64_t seed = 0; seed < 24; ++seed) {
-    SCOPED_TRACE(seed);
-    Rng rng(seed);
-    const int rows = 1 + static_cast<int>(rng.Below(90));
-    const int columns =
-        rows + (seed % 2 == 0 ? 0 : 1 + static_cast<int>(rng.Below(40)));
-    Instance p = seed % 3 == 0   ? Clustered(rows, columns, 1e5, rng)
-                 : seed % 3 == 1 ? Uniform(rows, columns, 0, 4, rng)
-                                 : Uniform(rows, columns, 0, 10000, rng);
-    p.maximise = seed % 5 == 0;
-    DenseWarmStart warm;
-    DenseOptions options;
-    options.warm_start = &warm;
-    ExpectProvenOptimal(p, Solve(p, options));
-    for (int round = 0; round < 8; ++round) {
-      std::vector<int32_t> changed;
-      for (int i = 0; i < rows; ++i) {
-        if (!rng.Bernoulli(round % 2 == 0 ? 0.1 : 0.6)) continue;
-        changed.push_back(i);
-        for (int j = 0; j < columns; ++j)
-          p.at(i, j) = p.at(static_cast<int>(rng.Below(rows)), j);
-      }
-      options.changed_rows = changed;
-      const DenseAssignment answer = Solve(p, options);
-      ExpectProvenOptimal(p, answer);
-      if (HasFailure()) return;
-      EXPECT_TRUE(answer.stats.warm);
-    }
-  }
-}
-
-TEST(DenseAssignment, WarmSolvesProveTheirAnswersAmongManyColumns) {
-  for (uint64_t seed = 0; seed < 18; ++seed) {
-    SCOPED_TRACE(seed);
-    Rng rng(seed);
-    const int rows = 40 + static_cast<int>(rng.Below(60));
-    const int columns = rows * 4 + static_cast<int>(rng.Below(200));
-    Instance p = seed % 3 == 0   ? Clustered(rows, columns, 1e5, rng)
-                 : seed % 3 == 1 ? Uniform(rows, columns, 0, 4, rng)
-                                 : Uniform(rows, columns, 0, 10000, rng);
-    // All want the same columns.
-    if (seed % 2 == 0) {
-      for (int i = 0; i < rows; ++i)
-        for (int j = 0; j < rows; ++j) p.at(i, j) -= 50000 + 100 * j;
-    }
-    p.maximise = seed % 5 == 4;
-    DenseWarmStart warm;
-    DenseOptions options;
-    options.warm_start = &warm;
-    ExpectProvenOptimal(p, Solve(p, options));
-    for (int round = 0; round < 6; ++round) {
-      std::vector<int32_t> changed;
-      for (int i = 0; i < rows; ++i) {
-        if (!rng.Bernoulli(round % 2 == 0 ? 0.1 : 0.5)) continue;
-        changed.push_back(i);
-        for (int j = 0; j < columns; ++j)
-          p.at(i, j) = p.at(static_cast<int>(rng.Below(rows)), j);
-      }
-      options.changed_rows = changed;
-      const DenseAssignment answer = Solve(p, options);
-      ExpectProvenOptimal(p, answer);
-      if (HasFailure()) return;
-      EXPECT_TRUE(answer.stats.warm);
-    }
-  }
-}
-
-TEST(DenseAssignment, SomewhatCheaperAndDearerCostsKeepTheWarmStart) {
-  for (const int columns : {40, 90}) {
-    Rng rng(columns);
-    Instance p = Uniform(40, columns, 1000, 9000, rng);
-    DenseWarmStart warm;
-    DenseOptions options;
-    options.warm_start = &warm;
-    ExpectProvenOptimal(p, Solve(p, options));
-    p.at(7, 3) = 500;
-    p.at(7, 4) = 12000;
-    const std::vector<int32_t> changed = {7};
-    options.changed_rows = changed;
-    const DenseAssignment answer = Solve(p, options);
-    ExpectProvenOptimal(p, answer);
-    EXPECT_TRUE(answer.stats.warm);
-  }
-}
-
-TEST(DenseAssignment, WarmSolveTakesCostsOutOfTheLastRange) {
-  Rng rng(4);
-  Instance p = Uniform(20, 20, 0, 1000, rng);
-  DenseWarmStart warm;
-  DenseOptions options;
-  options.warm_start = &warm;
-  ExpectProvenOptimal(p, Solve(p, options));
-  p.at(3, 4) = std::numeric_limits<int32_t>::max();
-  p.at(3, 5) = std::numeric_limits<int32_t>::min();
-  const std::vector<int32_t> changed = {3};
-  options.changed_rows = changed;
-  ExpectProvenOptimal(p, Solve(p, options));
-}
-
-TEST(DenseAssignment, RefusesAChangedRowThatIsNotThere) {
-  Rng rng(4);
-  const Instance p = Uniform(4, 4, 0, 9, rng);
-  const std::vector<int32_t> changed = {1, 4};
-  DenseOptions options;
-  options.changed_rows = changed;
-  const auto answer = SolveDenseAssignment(p.problem(), options);
-  EXPECT_EQ(answer.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(answer.status().message()),
-              HasSubstr("changed_rows[1]"));
-}
-
-// Moves on by one nanosecond each time it is read.
-class TickingClock final : public Clock {
- public:
-  absl::Time Now() const override { return absl::UnixEpoch(); }
-  int64_t MonotonicNanos() const override { return ++nanos_; }
-
- private:
-  mutable int64_t nanos_ = 0;
-};
-
-TEST(DenseAssignment, StopsAtTheDeadlineWithDualsThatStillHold) {
-  Rng rng(8);
-  const Instance p = Clustered(300, 300, 1e6, rng);
-  const int64_t best = SolveProven(p);
-  int64_t last_bound = std::numeric_limits<int64_t>::min();
-  int stopped = 0;
-  for (int64_t reads = 1; reads < 160; reads += 3) {
-    TickingClock clock;
-    DenseOptions options;
-    options.clock = &clock;
-    options.deadline_nanos = reads;
-    const DenseAssignment answer = Solve(p, options);
-    if (answer.optimal) {
-      EXPECT_EQ(answer.objective, best);
-      continue;
-    }
-    ++stopped;
-    EXPECT_GT(answer.unreached_rows, 0);
-    EXPECT_LE(answer.bound, best);
-    for (int i = 0; i < p.rows; ++i) {
-      for (int j = 0; j < p.columns; ++j) {
-        ASSERT_LE(answer.row_dual[i] + answer.column_dual[j], p.at(i, j))
-            << "stopped after " << reads;
-      }
-    }
-    last_bound = std::max(last_bound, answer.bound);
-  }
-  EXPECT_GT(stopped, 5);
-  // The bound was worth having before the end.
-  EXPECT_GT(last_bound, best - std::abs(best) / 10);
 }
 
 }  // namespace
