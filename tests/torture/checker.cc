@@ -7,17 +7,10 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "tests/torture/call_checks.h"
 
 namespace allot::torture {
 namespace {
-
-// (pool, a, b): a task and a labeler, or a lease's number.
-using Key = std::tuple<uint8_t, int64_t, int64_t>;
-
-struct Use {
-  const Call* call;
-  const Item* item;
-};
 
 // A lease as the clients saw it.
 struct Seen {
@@ -26,49 +19,20 @@ struct Seen {
   int64_t until = 0;  // certainly open from grant->returned until then
 };
 
-bool Answered(const Call& call) { return call.returned != kNever; }
-bool Acknowledged(const Item& item) {
-  return item.outcome == Outcome::kRecorded ||
-         item.outcome == Outcome::kRecordedLate;
-}
-
 class Checker {
  public:
-  Checker(std::vector<const Call*> calls, std::vector<std::vector<Kept>> kept,
-          bool shared)
-      : calls_(std::move(calls)), kept_(std::move(kept)), shared_(shared) {}
+  Checker(const std::vector<const Call*>& calls, bool shared)
+      : calls_(calls), shared_(shared) {}
 
   Verdict Run() {
     Index();
     for (auto& [pair, leases] : of_pair_) CheckPair(pair, leases);
-    CheckWithdrawn();
     CheckOverlaps();
-    CheckFencing();
     CheckUses();
-    CheckRetries();
-    return std::move(verdict_);
-  }
-
-  Verdict RunKept() {
-    for (const Call* call : calls_) {
-      if (call->kind == Kind::kReport) IndexReports(*call);
-    }
-    for (const auto& kept : kept_) CheckKept(kept, /*at_the_end=*/false);
     return std::move(verdict_);
   }
 
  private:
-  void Violation(const char* name, const std::string& what) {
-    ++verdict_.violations[name];
-    if (verdict_.examples.size() < 20) {
-      verdict_.examples.push_back(absl::StrCat(name, ": ", what));
-    }
-  }
-  static std::string Name(const Key& pair) {
-    return absl::StrCat("pool ", std::get<0>(pair), " task ", std::get<1>(pair),
-                        " labeler ", std::get<2>(pair));
-  }
-
   void IndexReports(const Call& call) {
     for (const Item& item : call.items) {
       reports_[{call.pool, item.task, item.labeler}].push_back({&call, &item});
@@ -91,7 +55,6 @@ class Checker {
     for (auto& [pair, leases] : of_pair_) {
       for (Seen& lease : leases) lease.until = CertainlyUntil(pair, lease);
     }
-    for (const auto& kept : kept_) CheckKept(kept, /*at_the_end=*/true);
   }
 
   const std::vector<Use>& Find(
@@ -150,9 +113,9 @@ class Checker {
       const bool within =
           from <= second.grant->invoked && first.until > second.grant->returned;
       if (overlap || within) {
-        Violation("pair_twice",
-                  absl::StrCat(Name(pair), " holds L", first.item->lease,
-                               " and L", second.item->lease));
+        verdict_.Violate("pair_twice", absl::StrCat(PairName(pair), " holds L",
+                                                    first.item->lease, " and L",
+                                                    second.item->lease));
       }
     }
     int64_t closed = kNever;  // when the pair was certainly over for good
@@ -172,31 +135,9 @@ class Checker {
     }
     for (const Seen& lease : leases) {
       if (lease.grant->invoked > closed) {
-        Violation("pair_twice",
-                  absl::StrCat(Name(pair), " got L", lease.item->lease,
-                               " after it was over"));
-      }
-    }
-  }
-
-  void CheckWithdrawn() {
-    absl::flat_hash_map<Key, int64_t> closed;  // by task: certainly from then
-    for (const Call* call : calls_) {
-      if (call->kind != Kind::kWithdraw) continue;
-      for (const Item& item : call->items) {
-        if (item.outcome != Outcome::kOk) continue;
-        int64_t& from = closed.try_emplace({call->pool, item.task, 0}, kNever)
-                            .first->second;
-        from = std::min(from, call->returned);
-      }
-    }
-    for (const auto& [pair, leases] : of_pair_) {
-      const auto task = closed.find({std::get<0>(pair), std::get<1>(pair), 0});
-      if (task == closed.end()) continue;
-      for (const Seen& lease : leases) {
-        if (lease.grant->invoked <= task->second) continue;
-        Violation("withdrawn_granted",
-                  absl::StrCat(Name(pair), " got L", lease.item->lease));
+        verdict_.Violate("pair_twice",
+                         absl::StrCat(PairName(pair), " got L",
+                                      lease.item->lease, " after it was over"));
       }
     }
   }
@@ -242,61 +183,22 @@ class Checker {
       const auto task = static_cast<int32_t>(std::get<1>(key));
       const int64_t deepest = Deepest(spans);
       if (deepest > RedundancyOf(task)) {
-        Violation("over_redundancy",
-                  absl::StrCat("pool ", std::get<0>(key), " task ", task,
-                               " of redundancy ", RedundancyOf(task), " had ",
-                               deepest, " leases and answers at once"));
+        verdict_.Violate(
+            "over_redundancy",
+            absl::StrCat("pool ", std::get<0>(key), " task ", task,
+                         " of redundancy ", RedundancyOf(task), " had ",
+                         deepest, " leases and answers at once"));
       }
     }
     for (auto& [key, spans] : of_labeler) {
       const auto labeler = static_cast<int32_t>(std::get<1>(key));
       const int64_t deepest = Deepest(spans);
       if (deepest > CapacityOf(labeler)) {
-        Violation("over_capacity",
-                  absl::StrCat("pool ", std::get<0>(key), " labeler ", labeler,
-                               " of capacity ", CapacityOf(labeler), " had ",
-                               deepest, " leases at once"));
-      }
-    }
-  }
-
-  void CheckFencing() {
-    // By pool: grants by when they were sent, and by when they were answered.
-    std::map<uint8_t, std::vector<const Call*>> grants;
-    absl::flat_hash_map<Key, int> times;
-    for (const Call* each : calls_) {
-      const Call& call = *each;
-      if (call.kind != Kind::kAllocate || call.items.empty()) continue;
-      grants[call.pool].push_back(&call);
-      for (const Item& item : call.items) {
-        if (++times[{call.pool, item.lease, 0}] == 2) {
-          Violation("fencing", absl::StrCat("pool ", call.pool, " gave L",
-                                            item.lease, " twice"));
-        }
-      }
-    }
-    for (auto& [pool, sent] : grants) {
-      std::vector<const Call*> done = sent;
-      std::sort(sent.begin(), sent.end(), [](const Call* a, const Call* b) {
-        return a->invoked < b->invoked;
-      });
-      std::sort(done.begin(), done.end(), [](const Call* a, const Call* b) {
-        return a->returned < b->returned;
-      });
-      int64_t largest = 0;
-      size_t next = 0;
-      for (const Call* call : sent) {
-        for (; next < done.size() && done[next]->returned < call->invoked;
-             ++next) {
-          for (const Item& item : done[next]->items) {
-            largest = std::max(largest, item.lease);
-          }
-        }
-        for (const Item& item : call->items) {
-          if (item.lease > largest) continue;
-          Violation("fencing", absl::StrCat("pool ", pool, " gave L",
-                                            item.lease, " after L", largest));
-        }
+        verdict_.Violate(
+            "over_capacity",
+            absl::StrCat("pool ", std::get<0>(key), " labeler ", labeler,
+                         " of capacity ", CapacityOf(labeler), " had ", deepest,
+                         " leases at once"));
       }
     }
   }
@@ -386,9 +288,10 @@ class Checker {
             (use.call->invoked > over ||
              (by != nullptr && use.call->kind != Kind::kRenew));
         if (ended_before || AfterAnswer(use) || AfterExpiry(use, uses)) {
-          Violation("stale_lease",
-                    absl::StrCat("pool ", std::get<0>(key), " L",
-                                 std::get<1>(key), " was used after its end"));
+          verdict_.Violate(
+              "stale_lease",
+              absl::StrCat("pool ", std::get<0>(key), " L", std::get<1>(key),
+                           " was used after its end"));
         }
       }
     }
@@ -415,70 +318,15 @@ class Checker {
           }
         }
         if (!may_hold) {
-          Violation("late_as_in_time",
-                    absl::StrCat(Name(pair), " held no lease any more"));
+          verdict_.Violate(
+              "late_as_in_time",
+              absl::StrCat(PairName(pair), " held no lease any more"));
         }
       }
     }
   }
 
-  void CheckRetries() {
-    for (const Call* each : calls_) {
-      const Call& call = *each;
-      for (const uint64_t again : call.again) {
-        if (again == call.response) continue;
-        Violation(
-            "retry_differs",
-            absl::StrCat("a call of pool ", call.pool, " with ",
-                         call.items.size(), " items, sent at ", call.invoked));
-      }
-    }
-  }
-
-  void CheckKept(const std::vector<Kept>& answers, bool at_the_end) {
-    absl::flat_hash_map<Key, int8_t> kept;
-    for (const Kept& answer : answers) {
-      const Key pair(answer.pool, answer.task, answer.labeler);
-      if (!kept.emplace(pair, answer.label).second) {
-        Violation("answer_twice", absl::StrCat(Name(pair), " is kept twice"));
-      }
-      bool sent = false;
-      for (const Use& report : Find(reports_, pair)) {
-        sent |= report.item->label == answer.label;
-      }
-      if (!sent) Violation("answer_invented", Name(pair));
-    }
-    for (const auto& [pair, reports] : reports_) {
-      int recorded = 0;
-      for (const Use& report : reports) {
-        if (!Answered(*report.call)) continue;
-        recorded += Acknowledged(*report.item) ? 1 : 0;
-        const auto found = kept.find(pair);
-        if (found == kept.end()) {
-          // Whatever it was answered says that the pair has an answer.
-          Violation("answer_lost", Name(pair));
-          break;
-        }
-        const bool same = found->second == report.item->label;
-        const bool conflict = report.item->outcome == Outcome::kConflict;
-        if (same == conflict) Violation("answer_changed", Name(pair));
-      }
-      if (recorded > 1) {
-        Violation("answer_twice", absl::StrCat(Name(pair), " was recorded ",
-                                               recorded, " times"));
-      }
-      if (at_the_end && recorded == 0 && kept.contains(pair) &&
-          std::all_of(reports.begin(), reports.end(), [](const Use& report) {
-            return Answered(*report.call);
-          })) {
-        Violation("answer_invented",
-                  absl::StrCat(Name(pair), " is kept, no call recorded it"));
-      }
-    }
-  }
-
-  const std::vector<const Call*> calls_;
-  const std::vector<std::vector<Kept>> kept_;  // [replicas]
+  const std::vector<const Call*>& calls_;
   const bool shared_;
   std::vector<const Call*> by_return_;  // answered calls; if shared
   Verdict verdict_;
@@ -489,10 +337,17 @@ class Checker {
 
 }  // namespace
 
+void Verdict::Violate(const char* name, const std::string& what) {
+  ++violations[name];
+  if (examples.size() < kMostExamples) {
+    examples.push_back(absl::StrCat(name, ": ", what));
+  }
+}
+
 void Verdict::Add(const Verdict& more) {
   for (const auto& [name, count] : more.violations) violations[name] += count;
   for (const std::string& example : more.examples) {
-    if (examples.size() < 20) examples.push_back(example);
+    if (examples.size() < kMostExamples) examples.push_back(example);
   }
 }
 
@@ -510,14 +365,22 @@ Verdict Check(const History& history) {
         if (answer.pool == pool) kept[i].push_back(answer);
       }
     }
-    verdict.Add(Checker(std::move(of_pool), kept, history.shared).Run());
+    verdict.Add(Checker(of_pool, history.shared).Run());
+    CheckWithdrawals(of_pool, verdict);
+    CheckFencing(of_pool, verdict);
+    CheckRetries(of_pool, verdict);
+    for (const std::vector<Kept>& of_replica : kept) {
+      CheckAnswers(of_pool, of_replica, /*at_the_end=*/true, verdict);
+    }
   }
   return verdict;
 }
 
 Verdict CheckKept(const std::vector<const Call*>& calls,
                   const std::vector<Kept>& kept) {
-  return Checker(calls, {kept}, false).RunKept();
+  Verdict verdict;
+  CheckAnswers(calls, kept, /*at_the_end=*/false, verdict);
+  return verdict;
 }
 
 }  // namespace allot::torture

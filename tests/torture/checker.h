@@ -33,6 +33,7 @@
 #ifndef ALLOT_TESTS_TORTURE_CHECKER_H_
 #define ALLOT_TESTS_TORTURE_CHECKER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -43,6 +44,7 @@
 namespace allot::torture {
 
 struct Verdict {
+  static constexpr size_t kMostExamples = 20;
   std::map<std::string, int64_t> violations;  // by name, those above
   std::vector<std::string> examples;          // the first few, in words
 
@@ -51,6 +53,7 @@ struct Verdict {
     for (const auto& [name, count] : violations) sum += count;
     return sum;
   }
+  void Violate(const char* name, const std::string& what);
   void Add(const Verdict& more);
 };
 
