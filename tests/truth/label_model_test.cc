@@ -51,13 +51,17 @@ double ConfidenceIn(const LabelModel& model, int32_t label,
   return posterior.probability[static_cast<size_t>(label)];
 }
 
+LabelModel FitHabitualPool(int32_t tasks, uint64_t seed) {
+  const HabitualPool pool = MakeHabitualPool(tasks, seed);
+  return MustFit({.num_tasks = tasks,
+                  .num_slots = 6,
+                  .num_classes = 3,
+                  .answers = pool.rows})
+      .model;
+}
+
 TEST(LabelModel, RecoversTheConfusionOfALabelerWithAHabit) {
-  const HabitualPool pool = MakeHabitualPool(600, 1);
-  const LabelModel model = MustFit({.num_tasks = 600,
-                                    .num_slots = 6,
-                                    .num_classes = 3,
-                                    .answers = pool.rows})
-                               .model;
+  const LabelModel model = FitHabitualPool(600, 1);
   ASSERT_TRUE(model.has_matrices);
   const auto entry = [&](size_t slot, size_t truth, size_t label) {
     return model.matrix[(slot * 3 + label) * 3 + truth];
@@ -71,12 +75,7 @@ TEST(LabelModel, RecoversTheConfusionOfALabelerWithAHabit) {
 }
 
 TEST(LabelModel, PlanningReadsLabelersOffTheirAnswersAndAssumesStrangers) {
-  const HabitualPool pool = MakeHabitualPool(600, 1);
-  const LabelModel model = MustFit({.num_tasks = 600,
-                                    .num_slots = 6,
-                                    .num_classes = 3,
-                                    .answers = pool.rows})
-                               .model;
+  const LabelModel model = FitHabitualPool(600, 1);
   ASSERT_EQ(model.channels.size(), 7);
   const auto entry = [&](int32_t slot, size_t truth, size_t label) {
     return model.channels.rows(
@@ -108,12 +107,7 @@ TEST(LabelModel, PlanningBelievesGoldBeforeTheMajority) {
 }
 
 TEST(LabelModel, AShiftMovesWhatALabelerIsWorthAndAStrangerIsAverage) {
-  const HabitualPool pool = MakeHabitualPool(300, 2);
-  const LabelModel model = MustFit({.num_tasks = 300,
-                                    .num_slots = 6,
-                                    .num_classes = 3,
-                                    .answers = pool.rows})
-                               .model;
+  const LabelModel model = FitHabitualPool(300, 2);
   for (const int32_t slot : {1, kNoSlot}) {
     const double plain = ConfidenceIn(model, 0, {{.label = 0, .slot = slot}});
     EXPECT_GT(ConfidenceIn(model, 0, {{.label = 0, .slot = slot, .shift = 2}}),
@@ -124,12 +118,7 @@ TEST(LabelModel, AShiftMovesWhatALabelerIsWorthAndAStrangerIsAverage) {
 }
 
 TEST(LabelModel, CopiesCountLessThanWitnesses) {
-  const HabitualPool pool = MakeHabitualPool(300, 2);
-  const LabelModel model = MustFit({.num_tasks = 300,
-                                    .num_slots = 6,
-                                    .num_classes = 3,
-                                    .answers = pool.rows})
-                               .model;
+  const LabelModel model = FitHabitualPool(300, 2);
   std::vector<ModelAnswer> answers = {{.label = 0, .slot = 1},
                                       {.label = 0, .slot = 2},
                                       {.label = 0, .slot = 3}};
@@ -168,12 +157,7 @@ TEST(LabelModel, AGroupOfCopiesIsNoMajorityOfItsOwnMaking) {
 }
 
 TEST(LabelModel, ContributionsAreTheOddsLostWithoutTheAnswer) {
-  const HabitualPool pool = MakeHabitualPool(200, 4);
-  const LabelModel model = MustFit({.num_tasks = 200,
-                                    .num_slots = 6,
-                                    .num_classes = 3,
-                                    .answers = pool.rows})
-                               .model;
+  const LabelModel model = FitHabitualPool(200, 4);
   const std::vector<ModelAnswer> answers = {{.label = 0, .slot = 1},
                                             {.label = 0, .slot = 0},
                                             {.label = 2, .slot = 4}};
@@ -243,12 +227,7 @@ Opinions OpinionsOf(LabelModel model, const std::vector<ModelAnswer>& answers) {
 }
 
 TEST(LabelModel, TheSecondOpinionIsAGeometricMeanByClassesAndAnswers) {
-  const HabitualPool pool = MakeHabitualPool(300, 4);
-  const LabelModel model = MustFit({.num_tasks = 300,
-                                    .num_slots = 6,
-                                    .num_classes = 3,
-                                    .answers = pool.rows})
-                               .model;
+  const LabelModel model = FitHabitualPool(300, 4);
   for (const size_t n : {1, 5, 8, 16}) {
     std::vector<ModelAnswer> answers;
     for (size_t i = 0; i < n; ++i) {
@@ -278,12 +257,7 @@ TEST(LabelModel, TheSecondOpinionIsAGeometricMeanByClassesAndAnswers) {
 }
 
 TEST(LabelModel, AContributionIsWhatBothOpinionsLoseWithoutTheAnswer) {
-  const HabitualPool pool = MakeHabitualPool(300, 4);
-  const LabelModel model = MustFit({.num_tasks = 300,
-                                    .num_slots = 6,
-                                    .num_classes = 3,
-                                    .answers = pool.rows})
-                               .model;
+  const LabelModel model = FitHabitualPool(300, 4);
   // Labeler 0 says 2 for a 1: her 2 is no witness against it.
   const Opinions opinions =
       OpinionsOf(model, {{.label = 2, .slot = 0}, {.label = 2, .slot = 1}});
@@ -294,12 +268,7 @@ TEST(LabelModel, AContributionIsWhatBothOpinionsLoseWithoutTheAnswer) {
 }
 
 TEST(LabelModel, ManyAnswersNeitherUnderflowNorCostTheDistribution) {
-  const HabitualPool pool = MakeHabitualPool(200, 4);
-  const LabelModel model = MustFit({.num_tasks = 200,
-                                    .num_slots = 6,
-                                    .num_classes = 3,
-                                    .answers = pool.rows})
-                               .model;
+  const LabelModel model = FitHabitualPool(200, 4);
   std::vector<ModelAnswer> answers;
   for (int i = 0; i < 10'000; ++i) {
     answers.push_back({.label = i % 3 == 0 ? 0 : 1, .slot = 1 + i % 5});
@@ -317,12 +286,7 @@ TEST(LabelModel, ManyAnswersNeitherUnderflowNorCostTheDistribution) {
 }
 
 TEST(LabelModel, WithoutAnswersThePriorIsTheAnswer) {
-  const HabitualPool pool = MakeHabitualPool(200, 4);
-  const LabelModel model = MustFit({.num_tasks = 200,
-                                    .num_slots = 6,
-                                    .num_classes = 3,
-                                    .answers = pool.rows})
-                               .model;
+  const LabelModel model = FitHabitualPool(200, 4);
   LabelModelScorer scorer;
   TaskPosterior posterior;
   scorer.Score(model, {}, {}, false, &posterior);
