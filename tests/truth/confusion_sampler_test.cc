@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -59,6 +60,81 @@ ConfusionBelief Sample(const AnswerSet& answers,
 double Entry(const ConfusionBelief& belief, size_t labeler, size_t truth,
              size_t label) {
   return belief.mean[(labeler * 2 + truth) * 2 + label];
+}
+
+double LogRising(double a, int n) {
+  return std::lgamma(a + n) - std::lgamma(a);
+}
+
+// P(class 1) of each of few tasks of two classes, by the model of the header:
+// all classes are enumerated and m is integrated over on a grid.
+std::vector<double> Enumerate(const std::vector<LabelAnswer>& rows, int tasks,
+                              int labelers) {
+  std::vector<double> one(static_cast<size_t>(tasks), 0.0);
+  double total = 0;
+  for (int classes = 0; classes < 1 << tasks; ++classes) {
+    int of_one = 0;
+    for (int t = 0; t < tasks; ++t) of_one += classes >> t & 1;
+    // [labeler][truth][right]
+    std::vector<std::array<std::array<int, 2>, 2>> count(
+        static_cast<size_t>(labelers));
+    for (const LabelAnswer& row : rows) {
+      const int truth = classes >> row.task & 1;
+      ++count[static_cast<size_t>(row.labeler)][static_cast<size_t>(truth)]
+             [row.label == truth];
+    }
+    double probability = 0;
+    for (int g = 0; g < 13; ++g) {
+      const double kappa = std::exp(0.5 * g);
+      double of_kappa = 1;
+      for (const size_t truth : {0, 1}) {
+        constexpr int kPoints = 200;
+        double integral = 0;
+        for (int x = 0; x < kPoints; ++x) {
+          const double m = (x + 0.5) / kPoints;
+          double log = 6 * std::log(m) + 2 * std::log(1 - m);  // Beta(7, 3)
+          for (const auto& of_labeler : count) {
+            const auto [wrong, right] = of_labeler[truth];
+            log += LogRising(kappa * m, right) +
+                   LogRising(kappa * (1 - m), wrong) -
+                   LogRising(kappa, right + wrong);
+          }
+          integral += std::exp(log) / kPoints;
+        }
+        of_kappa *= integral;
+      }
+      probability += of_kappa;
+    }
+    probability *=
+        std::exp(LogRising(10, of_one) + LogRising(10, tasks - of_one));
+    total += probability;
+    for (int t = 0; t < tasks; ++t) {
+      if (classes >> t & 1) one[static_cast<size_t>(t)] += probability;
+    }
+  }
+  for (double& p : one) p /= total;
+  return one;
+}
+
+TEST(ConfusionSampler, AgreesWithEnumerationOnFewTasks) {
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    Rng rng(seed);
+    constexpr int kTasks = 6, kLabelers = 3;
+    std::vector<LabelAnswer> rows;
+    for (int32_t t = 0; t < kTasks; ++t) {
+      for (int32_t i = 0; i < kLabelers; ++i) {
+        rows.push_back({t, i, rng.Bernoulli(0.75) ? 1 : 0});
+      }
+    }
+    const std::vector<double> exact = Enumerate(rows, kTasks, kLabelers);
+    const ConfusionBelief belief =
+        Sample(Build(rows, kTasks, kLabelers, 2), {},
+               {.chains = 4, .discarded = 100, .kept = 2000});
+    for (int32_t t = 0; t < kTasks; ++t) {
+      EXPECT_NEAR(belief.posterior(t, 1), exact[static_cast<size_t>(t)], 0.03)
+          << "seed " << seed << " task " << t;
+    }
+  }
 }
 
 TEST(ConfusionSampler, EveryRowIsADistribution) {

@@ -175,9 +175,7 @@ TEST(LabelModel, ContributionsAreTheOddsLostWithoutTheAnswer) {
   }
 }
 
-// Of two classes, the likelihood of either label follows from what a posterior
-// makes of it, since the two likelihoods of a class sum to 1.
-TEST(LabelModel, ExpectedAccuracyIsTheChanceOfTheRightLabel) {
+LabelModel FitTwoClasses() {
   Rng rng(6);
   std::vector<LabelAnswer> rows;
   for (int32_t t = 0; t < 300; ++t) {
@@ -187,10 +185,17 @@ TEST(LabelModel, ExpectedAccuracyIsTheChanceOfTheRightLabel) {
       rows.push_back({t, i, rng.Bernoulli(0.75) ? truth : 1 - truth});
     }
   }
-  LabelModel model =
-      MustFit(
-          {.num_tasks = 300, .num_slots = 5, .num_classes = 2, .answers = rows})
-          .model;
+  return MustFit({.num_tasks = 300,
+                  .num_slots = 5,
+                  .num_classes = 2,
+                  .answers = rows})
+      .model;
+}
+
+// Of two classes, the likelihood of either label follows from what a posterior
+// makes of it, since the two likelihoods of a class sum to 1.
+TEST(LabelModel, ExpectedAccuracyIsTheChanceOfTheRightLabel) {
+  LabelModel model = FitTwoClasses();
   model.second_matrix.clear();  // the first opinion alone
   LabelModelScorer scorer;
   TaskPosterior posterior;
@@ -256,15 +261,28 @@ TEST(LabelModel, TheSecondOpinionIsAGeometricMeanByClassesAndAnswers) {
   }
 }
 
+// Of two classes the odds, and so what an answer adds to them, mix like the
+// opinions.
 TEST(LabelModel, AContributionIsWhatBothOpinionsLoseWithoutTheAnswer) {
-  const LabelModel model = FitHabitualPool(300, 4);
-  // Labeler 0 says 2 for a 1: her 2 is no witness against it.
-  const Opinions opinions =
-      OpinionsOf(model, {{.label = 2, .slot = 0}, {.label = 2, .slot = 1}});
-  EXPECT_LT(opinions.both.contribution_bits[0],
-            opinions.both.contribution_bits[1]);
-  EXPECT_NE(opinions.both.contribution_bits[0],
-            opinions.first.contribution_bits[0]);
+  const LabelModel model = FitTwoClasses();
+  const std::vector<ModelAnswer> answers = {{.label = 1, .slot = 1},
+                                            {.label = 1, .slot = 2},
+                                            {.label = 0, .slot = 3}};
+  const Opinions opinions = OpinionsOf(model, answers);
+  ASSERT_EQ(opinions.both.label, 1);
+  ASSERT_EQ(opinions.first.label, 1);
+  constexpr double kWeight = 0.3;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const float* rows =
+        &model.second_matrix[static_cast<size_t>(answers[i].slot) * 4];
+    const auto label = static_cast<size_t>(answers[i].label);
+    const double second = std::log2(rows[2 + label] / rows[label]);
+    EXPECT_NEAR(opinions.both.contribution_bits[i],
+                (1 - kWeight) * opinions.first.contribution_bits[i] +
+                    kWeight * EvidencePower(3) * second,
+                1e-4)
+        << i;
+  }
 }
 
 TEST(LabelModel, ManyAnswersNeitherUnderflowNorCostTheDistribution) {
