@@ -131,7 +131,7 @@ TEST(ConfusionSampler, AgreesWithEnumerationOnFewTasks) {
         Sample(Build(rows, kTasks, kLabelers, 2), {},
                {.chains = 4, .discarded = 100, .kept = 2000});
     for (int32_t t = 0; t < kTasks; ++t) {
-      EXPECT_NEAR(belief.posterior(t, 1), exact[static_cast<size_t>(t)], 0.03)
+      EXPECT_NEAR(belief.posterior(t, 1), exact[static_cast<size_t>(t)], 0.007)
           << "seed " << seed << " task " << t;
     }
   }
