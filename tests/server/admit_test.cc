@@ -102,6 +102,20 @@ TEST_F(Admit, ARefusedCallKeepsNothingOfItsQuota) {
   EXPECT_TRUE(Arrive().status.ok()) << "it is over";
 }
 
+TEST_F(Admit, ABurstWaitsForFourTimesAsLongAsItShouldTakeAtMost) {
+  // Such calls should take 4 * 10 + 10 ms in the long run.
+  Serve(Arrive(), 10 * kMilli);
+  BusyWorker busy(workers_);
+  int taken = 0;
+  while (taken < 50 && Arrive().status.ok()) ++taken;
+  EXPECT_EQ(taken, 21) << "the last one has 20 before it";
+  EXPECT_EQ(ReasonOf(calls_.back()->status), "CONCURRENCY_LIMIT");
+  admission_.set_target_nanos(0);
+  EXPECT_TRUE(Arrive().status.ok()) << "the queue alone decides";
+  busy.gate.Open();
+  workers_.Drain();
+}
+
 TEST_F(Admit, WhatTookLongBeforeIsNotBegunWithLessTime) {
   Serve(Arrive(), 10 * kMilli);
   const Call& refused = Arrive(9 * kMilli);
