@@ -20,7 +20,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-int64_t BruteForce(const Instance& p, int row, std::vector<bool>& used) {
+int64_t BruteForce(const DenseInstance& p, int row, std::vector<bool>& used) {
   if (row == p.rows) return 0;
   const int64_t sign = p.maximise ? -1 : 1;
   int64_t best = std::numeric_limits<int64_t>::max();
@@ -44,7 +44,7 @@ TEST(DenseAssignment, EqualsBruteForceOnSmallProblems) {
     const int rows = 1 + static_cast<int>(rng.Below(5));
     const int columns = rows + static_cast<int>(rng.Below(3));
     const int32_t high = seed % 3 == 0 ? 3 : seed % 3 == 1 ? 20 : 1000000;
-    Instance p = Uniform(rows, columns, -high, high, rng);
+    DenseInstance p = Uniform(rows, columns, -high, high, rng);
     p.maximise = rng.Bernoulli(0.5);
     if (rng.Bernoulli(0.3))
       p.unassigned_cost = static_cast<int32_t>(rng.Below(2 * high)) - high;
@@ -62,9 +62,10 @@ TEST(DenseAssignment, ProvesItsAnswerOnEveryShapeAndKindOfCosts) {
     const int rows = 1 + static_cast<int>(rng.Below(150));
     const int columns =
         rows + (seed % 2 == 0 ? 0 : static_cast<int>(rng.Below(200)));
-    Instance p = seed % 3 == 0   ? Clustered(rows, columns, 1e6, rng)
-                 : seed % 3 == 1 ? Uniform(rows, columns, 0, 3, rng)
-                                 : Uniform(rows, columns, -50000, 50000, rng);
+    DenseInstance p = seed % 3 == 0 ? Clustered(rows, columns, 1e6, rng)
+                      : seed % 3 == 1
+                          ? Uniform(rows, columns, 0, 3, rng)
+                          : Uniform(rows, columns, -50000, 50000, rng);
     p.maximise = rng.Bernoulli(0.5);
     SolveProven(p);
     if (HasFailure()) return;
@@ -75,7 +76,7 @@ TEST(DenseAssignment, ProvesItsAnswerWhereRowsCompeteHard) {
   for (const int size : {63, 64, 65, 300, 500}) {
     SCOPED_TRACE(size);
     Rng rng(size);
-    const Instance p = Clustered(size, size, 1e6, rng);
+    const DenseInstance p = Clustered(size, size, 1e6, rng);
     const DenseAssignment answer = Solve(p);
     ExpectProvenOptimal(p, answer);
     if (size >= 300) {
@@ -102,7 +103,7 @@ TEST(DenseAssignment, SolvesTiesEverywhere) {
 TEST(DenseAssignment, SolvesMacholWien) {
   for (const int size : {1, 2, 17, 100, 300}) {
     SCOPED_TRACE(size);
-    Instance p{size, size, {}, false, {}};
+    DenseInstance p{size, size, {}, false, {}};
     int64_t best = 0;
     for (int i = 0; i < size; ++i) {
       for (int j = 0; j < size; ++j) p.costs.push_back((i + 1) * (j + 1));
@@ -120,11 +121,11 @@ struct Trait {
 
 class DenseAssignmentByTrait : public testing::TestWithParam<Trait> {
  protected:
-  static Instance Draw(int rows, int columns, double noise, Rng& rng) {
+  static DenseInstance Draw(int rows, int columns, double noise, Rng& rng) {
     std::vector<double> row(rows), column(columns);
     for (double& x : row) x = rng.Uniform();
     for (double& y : column) y = rng.Uniform();
-    Instance p{rows, columns, {}, false, {}};
+    DenseInstance p{rows, columns, {}, false, {}};
     for (const double x : row) {
       for (const double y : column) {
         p.costs.push_back(static_cast<int32_t>(
@@ -141,7 +142,7 @@ TEST_P(DenseAssignmentByTrait, IsSolved) {
     SCOPED_TRACE(noise);
     // Above 256 rows the solver looks for an order.
     SolveProven(Draw(260, 260, noise, rng));
-    Instance p = Draw(100, 130, noise, rng);
+    DenseInstance p = Draw(100, 130, noise, rng);
     p.maximise = true;
     SolveProven(p);
   }
@@ -161,7 +162,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(DenseAssignment, SolvesAShuffledProductInTwoReadings) {
   Rng rng(2);
   constexpr int kSize = 300;
-  const Instance p = Product(kSize, rng);
+  const DenseInstance p = Product(kSize, rng);
   const DenseAssignment answer = Solve(p);
   ExpectProvenOptimal(p, answer);
   // Besides the first lists: without the order of rows and columns, dozens.
@@ -171,14 +172,14 @@ TEST(DenseAssignment, SolvesAShuffledProductInTwoReadings) {
 TEST(DenseAssignment, PermutingRowsAndColumnsKeepsTheObjective) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     Rng rng(seed);
-    const Instance p = seed % 2 == 0 ? Clustered(60, 60, 1e5, rng)
-                                     : Uniform(40, 70, 0, 500, rng);
+    const DenseInstance p = seed % 2 == 0 ? Clustered(60, 60, 1e5, rng)
+                                          : Uniform(40, 70, 0, 500, rng);
     std::vector<int> row(p.rows), column(p.columns);
     std::iota(row.begin(), row.end(), 0);
     std::iota(column.begin(), column.end(), 0);
     Shuffle(row, rng);
     Shuffle(column, rng);
-    Instance q = p;
+    DenseInstance q = p;
     for (int i = 0; i < p.rows; ++i)
       for (int j = 0; j < p.columns; ++j) q.at(i, j) = p.at(row[i], column[j]);
     EXPECT_EQ(SolveProven(p), SolveProven(q)) << seed;
@@ -188,8 +189,8 @@ TEST(DenseAssignment, PermutingRowsAndColumnsKeepsTheObjective) {
 TEST(DenseAssignment, TranslatingAndScalingCostsMovesTheObjectiveAlike) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     Rng rng(seed);
-    const Instance p = Clustered(50, seed % 2 == 0 ? 50 : 90, 1e5, rng);
-    Instance shifted = p, scaled = p, rows_shifted = p;
+    const DenseInstance p = Clustered(50, seed % 2 == 0 ? 50 : 90, 1e5, rng);
+    DenseInstance shifted = p, scaled = p, rows_shifted = p;
     for (int32_t& cost : shifted.costs) cost += 12345;
     for (int32_t& cost : scaled.costs) cost *= 7;
     int64_t total = 0;
@@ -208,7 +209,7 @@ TEST(DenseAssignment, TranslatingAndScalingCostsMovesTheObjectiveAlike) {
 TEST(DenseAssignment, MaximisingIsMinimisingTheNegative) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     Rng rng(seed);
-    Instance p = Clustered(60, seed % 2 == 0 ? 60 : 80, 1e5, rng);
+    DenseInstance p = Clustered(60, seed % 2 == 0 ? 60 : 80, 1e5, rng);
     const int64_t least = SolveProven(p);
     for (int32_t& cost : p.costs) cost = -cost;
     p.maximise = true;
@@ -222,7 +223,7 @@ TEST(DenseAssignment, TakesTheWholeRangeOfInt32) {
   for (uint64_t seed = 0; seed < 30; ++seed) {
     SCOPED_TRACE(seed);
     Rng rng(seed);
-    Instance p = Uniform(40, seed % 2 == 0 ? 40 : 60, kLow, kHigh, rng);
+    DenseInstance p = Uniform(40, seed % 2 == 0 ? 40 : 60, kLow, kHigh, rng);
     if (seed % 3 == 0) {
       for (int32_t& cost : p.costs) cost = cost < 0 ? kLow : kHigh;
     }
@@ -236,7 +237,7 @@ TEST(DenseAssignment, TakesTheWholeRangeOfInt32) {
 TEST(DenseAssignment, GoesOnWithWidePricesWhenNarrowOnesRunOut) {
   // Prices climb to the difference of the last two rows' steps times the size.
   constexpr int kSize = 400;
-  Instance p{kSize, kSize, {}, false, {}};
+  DenseInstance p{kSize, kSize, {}, false, {}};
   for (int64_t i = 0; i < kSize; ++i) {
     for (int64_t j = 0; j < kSize; ++j)
       p.costs.push_back(static_cast<int32_t>(i * j * 3300 - 250000000));
@@ -246,7 +247,7 @@ TEST(DenseAssignment, GoesOnWithWidePricesWhenNarrowOnesRunOut) {
 }
 
 TEST(DenseAssignment, LeavesRowsUnassignedWhereThatIsCheaper) {
-  Instance p{2, 2, {5, 9, 4, 9}, false, 7};
+  DenseInstance p{2, 2, {5, 9, 4, 9}, false, 7};
   const DenseAssignment answer = Solve(p);
   ExpectProvenOptimal(p, answer);
   EXPECT_EQ(answer.objective, 4 + 7);
@@ -258,8 +259,8 @@ TEST(DenseAssignment, ManyRowsShareFewColumnsWhenTheyMayStayUnassigned) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(seed);
     Rng rng(seed);
-    Instance p = seed % 2 == 0 ? Uniform(120, 30, 0, 1000, rng)
-                               : Clustered(120, 90, 1e5, rng);
+    DenseInstance p = seed % 2 == 0 ? Uniform(120, 30, 0, 1000, rng)
+                                    : Clustered(120, 90, 1e5, rng);
     p.unassigned_cost = seed % 2 == 0 ? 400 : 0;
     SolveProven(p);
   }
@@ -272,7 +273,7 @@ TEST(DenseAssignment, HandlesTheSmallestAndTheWidest) {
   EXPECT_EQ(SolveProven({1, 1, {-4}, true, {}}), -4);
   EXPECT_EQ(SolveProven({3, 0, {}, false, 5}), 15);
   Rng rng(1);
-  Instance wide = Uniform(1, 100000, -1000000, 1000000, rng);
+  DenseInstance wide = Uniform(1, 100000, -1000000, 1000000, rng);
   EXPECT_EQ(SolveProven(wide),
             *std::min_element(wide.costs.begin(), wide.costs.end()));
 }
@@ -298,9 +299,9 @@ TEST(DenseAssignment, RefusesWhatHasNoMeaning) {
 TEST(DenseAssignment, GivesTheSameBitsWithAndWithoutAvx2) {
   for (uint64_t seed = 0; seed < 12; ++seed) {
     Rng rng(seed);
-    const Instance p = seed % 3 == 0   ? Clustered(150, 150, 1e6, rng)
-                       : seed % 3 == 1 ? Uniform(150, 233, 0, 2, rng)
-                                       : Uniform(200, 200, 0, 100000, rng);
+    const DenseInstance p = seed % 3 == 0   ? Clustered(150, 150, 1e6, rng)
+                            : seed % 3 == 1 ? Uniform(150, 233, 0, 2, rng)
+                                            : Uniform(200, 200, 0, 100000, rng);
     const DenseAssignment fast = Solve(p);
     dense::ForbidAvx2ForTesting(true);
     const DenseAssignment plain = Solve(p);

@@ -30,7 +30,7 @@ struct Stops {
   int stopped = 0;
   int64_t last_bound = std::numeric_limits<int64_t>::min();
 };
-Stops StopEverywhere(const Instance& p, int64_t most, int64_t step) {
+Stops StopEverywhere(const DenseInstance& p, int64_t most, int64_t step) {
   const int64_t best = SolveProven(p);
   Stops stops;
   for (int64_t reads = 1; reads < most; reads += step) {
@@ -60,7 +60,7 @@ Stops StopEverywhere(const Instance& p, int64_t most, int64_t step) {
 
 TEST(DenseDeadline, StopsWithDualsThatStillHold) {
   Rng rng(8);
-  const Instance p = Clustered(300, 300, 1e6, rng);
+  const DenseInstance p = Clustered(300, 300, 1e6, rng);
   const int64_t best = SolveProven(p);
   const Stops stops = StopEverywhere(p, 160, 3);
   EXPECT_GT(stops.stopped, 5);

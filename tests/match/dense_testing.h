@@ -14,7 +14,7 @@
 
 namespace allot {
 
-struct Instance {
+struct DenseInstance {
   int rows, columns;
   std::vector<int32_t> costs;
   bool maximise = false;
@@ -33,9 +33,9 @@ struct Instance {
   }
 };
 
-inline Instance Uniform(int rows, int columns, int32_t low, int32_t high,
-                        Rng& rng) {
-  Instance instance{rows, columns, {}, false, {}};
+inline DenseInstance Uniform(int rows, int columns, int32_t low, int32_t high,
+                             Rng& rng) {
+  DenseInstance instance{rows, columns, {}, false, {}};
   const uint64_t range = static_cast<uint64_t>(int64_t{high} - low) + 1;
   for (int64_t k = 0; k < int64_t{rows} * columns; ++k)
     instance.costs.push_back(
@@ -44,7 +44,7 @@ inline Instance Uniform(int rows, int columns, int32_t low, int32_t high,
 }
 
 // Near-ties everywhere: negated products of clustered vectors.
-inline Instance Clustered(int rows, int columns, double scale, Rng& rng) {
+inline DenseInstance Clustered(int rows, int columns, double scale, Rng& rng) {
   constexpr int kDims = 8, kClusters = 6;
   std::vector<double> centre(kClusters * kDims);
   for (double& x : centre) x = rng.Normal() * 0.6;
@@ -58,7 +58,7 @@ inline Instance Clustered(int rows, int columns, double scale, Rng& rng) {
     return points;
   };
   const std::vector<double> a = draw(rows), b = draw(columns);
-  Instance instance{rows, columns, {}, false, {}};
+  DenseInstance instance{rows, columns, {}, false, {}};
   for (int i = 0; i < rows; ++i) {
     for (int j = 0; j < columns; ++j) {
       double dot = 0;
@@ -71,18 +71,18 @@ inline Instance Clustered(int rows, int columns, double scale, Rng& rng) {
 }
 
 // Costs of one trait of the row and one of the column.
-inline Instance Product(int size, Rng& rng) {
+inline DenseInstance Product(int size, Rng& rng) {
   std::vector<int32_t> row(size), column(size);
   for (int32_t& x : row) x = static_cast<int32_t>(rng.Below(10000));
   for (int32_t& y : column) y = static_cast<int32_t>(rng.Below(10000));
-  Instance p{size, size, {}, false, {}};
+  DenseInstance p{size, size, {}, false, {}};
   for (const int32_t x : row)
     for (const int32_t y : column) p.costs.push_back(x * y);
   return p;
 }
 
 // The proof, from the definitions alone.
-inline void ExpectProvenOptimal(const Instance& p,
+inline void ExpectProvenOptimal(const DenseInstance& p,
                                 const DenseAssignment& answer) {
   ASSERT_TRUE(answer.optimal);
   ASSERT_EQ(answer.column_of_row.size(), static_cast<size_t>(p.rows));
@@ -124,14 +124,14 @@ inline void ExpectProvenOptimal(const Instance& p,
   EXPECT_EQ(answer.bound, objective);
 }
 
-inline DenseAssignment Solve(const Instance& instance,
+inline DenseAssignment Solve(const DenseInstance& instance,
                              const DenseOptions& options = {}) {
   auto answer = SolveDenseAssignment(instance.problem(), options);
   EXPECT_TRUE(answer.ok()) << answer.status();
   return *std::move(answer);
 }
 
-inline int64_t SolveProven(const Instance& instance) {
+inline int64_t SolveProven(const DenseInstance& instance) {
   const DenseAssignment answer = Solve(instance);
   ExpectProvenOptimal(instance, answer);
   return answer.objective;

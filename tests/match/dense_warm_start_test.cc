@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 
 // Solves, then copies rows between rows, few and many in turn, and solves
 // again.
-void ExpectProvenRoundAfterRound(Instance p, int rounds, Rng& rng) {
+void ExpectProvenRoundAfterRound(DenseInstance p, int rounds, Rng& rng) {
   DenseWarmStart warm;
   DenseOptions options;
   options.warm_start = &warm;
@@ -40,7 +40,7 @@ void ExpectProvenRoundAfterRound(Instance p, int rounds, Rng& rng) {
 }
 
 // Of one of three kinds of costs.
-Instance Draw(int rows, int columns, uint64_t kind, Rng& rng) {
+DenseInstance Draw(int rows, int columns, uint64_t kind, Rng& rng) {
   return kind % 3 == 0   ? Clustered(rows, columns, 1e5, rng)
          : kind % 3 == 1 ? Uniform(rows, columns, 0, 4, rng)
                          : Uniform(rows, columns, 0, 10000, rng);
@@ -53,7 +53,7 @@ TEST(DenseWarmStart, ProvesItsAnswersRoundAfterRound) {
     const int rows = 1 + static_cast<int>(rng.Below(90));
     const int columns =
         rows + (seed % 2 == 0 ? 0 : 1 + static_cast<int>(rng.Below(40)));
-    Instance p = Draw(rows, columns, seed, rng);
+    DenseInstance p = Draw(rows, columns, seed, rng);
     p.maximise = seed % 5 == 0;
     ExpectProvenRoundAfterRound(p, 8, rng);
     if (HasFailure()) return;
@@ -66,7 +66,7 @@ TEST(DenseWarmStart, ProvesItsAnswersAmongManyColumns) {
     Rng rng(seed);
     const int rows = 40 + static_cast<int>(rng.Below(60));
     const int columns = rows * 4 + static_cast<int>(rng.Below(200));
-    Instance p = Draw(rows, columns, seed, rng);
+    DenseInstance p = Draw(rows, columns, seed, rng);
     // All want the same columns.
     if (seed % 2 == 0) {
       for (int i = 0; i < rows; ++i)
@@ -81,7 +81,7 @@ TEST(DenseWarmStart, ProvesItsAnswersAmongManyColumns) {
 TEST(DenseWarmStart, SomewhatCheaperAndDearerCostsKeepIt) {
   for (const int columns : {40, 90}) {
     Rng rng(columns);
-    Instance p = Uniform(40, columns, 1000, 9000, rng);
+    DenseInstance p = Uniform(40, columns, 1000, 9000, rng);
     DenseWarmStart warm;
     DenseOptions options;
     options.warm_start = &warm;
@@ -98,7 +98,7 @@ TEST(DenseWarmStart, SomewhatCheaperAndDearerCostsKeepIt) {
 
 TEST(DenseWarmStart, TakesCostsOutOfTheLastRange) {
   Rng rng(4);
-  Instance p = Uniform(20, 20, 0, 1000, rng);
+  DenseInstance p = Uniform(20, 20, 0, 1000, rng);
   DenseWarmStart warm;
   DenseOptions options;
   options.warm_start = &warm;
@@ -112,7 +112,7 @@ TEST(DenseWarmStart, TakesCostsOutOfTheLastRange) {
 
 TEST(DenseWarmStart, RefusesAChangedRowThatIsNotThere) {
   Rng rng(4);
-  const Instance p = Uniform(4, 4, 0, 9, rng);
+  const DenseInstance p = Uniform(4, 4, 0, 9, rng);
   const std::vector<int32_t> changed = {1, 4};
   DenseOptions options;
   options.changed_rows = changed;
