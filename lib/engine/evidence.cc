@@ -29,11 +29,11 @@ const CalibrationMap& Evidence::calibration() const {
 
 int32_t Evidence::GroupOf(const RecordedAnswer& answer) {
   const RosterBlock& block = view_.roster->block_of(answer.labeler);
-  const std::string& group =
-      block.profile(Roster::lane(answer.labeler)).correlation_group;
-  if (group.empty()) return -1;
+  const int lane = Roster::lane(answer.labeler);
+  if (!block.HasGroup(lane)) return -1;
   const auto next = static_cast<int32_t>(groups_.size());
-  return groups_.try_emplace(group, next).first->second;
+  return groups_.try_emplace(block.profile(lane).correlation_group, next)
+      .first->second;
 }
 
 absl::Status Evidence::ScoreBySkill(const Task& task,

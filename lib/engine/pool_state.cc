@@ -258,9 +258,10 @@ void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
     RecordedAnswer& recorded = task.answers.emplace_back();
     recorded.labeler = row;
     recorded.label = answer.label;
-    const bool grouped = (block.grouped >> lane) & 1;
     const int32_t group =
-        grouped ? inputs_.GroupOf(block.profile(lane).correlation_group) : -1;
+        block.HasGroup(lane)
+            ? inputs_.GroupOf(block.profile(lane).correlation_group)
+            : -1;
     inputs_.AddAnswer(task.spec, task.ordinal, row, group, answer.label);
     ++num_answers_;
   }

@@ -66,6 +66,7 @@ struct RosterBlock {
   std::shared_ptr<const Profiles> profiles;
   uint64_t live = 0;     // bit i: there is a labeler, and she is not deleted
   uint64_t grouped = 0;  // bit i: she has a correlation group
+  bool HasGroup(int lane) const { return (grouped >> lane) & 1; }
   // Of all the above, for a first look; made by RosterEditor::Finish().
   BlockSkim skim;
 };
