@@ -36,11 +36,12 @@ MeteredStore::MeteredStore(Store* store, const Clock* clock, Metrics* metrics)
       load_checkpoints_(metrics->AddStoreOperation("load_checkpoints")),
       ping_(metrics->AddStoreOperation("ping")) {}
 
-absl::StatusOr<int64_t> MeteredStore::Append(absl::string_view pool,
-                                             int64_t after,
-                                             std::span<const Event> events) {
-  return Measured(clock_, append_,
-                  [&] { return store_.Append(pool, after, events); });
+absl::StatusOr<int64_t> MeteredStore::Append(
+    absl::string_view pool, int64_t after, std::span<const Event> events,
+    absl::FunctionRef<void()> meanwhile) {
+  return Measured(clock_, append_, [&] {
+    return store_.Append(pool, after, events, meanwhile);
+  });
 }
 
 absl::Status MeteredStore::Load(absl::string_view pool, int64_t after,

@@ -24,7 +24,8 @@ class MeteredStore final : public Store {
     return store_.warnings();
   }
   absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
-                                 std::span<const Event> events) override;
+                                 std::span<const Event> events,
+                                 absl::FunctionRef<void()> meanwhile) override;
   absl::Status Load(absl::string_view pool, int64_t after,
                     EventVisitor visit) override;
   absl::Status LoadAll(const LogPositions& after, EventVisitor visit) override;

@@ -5,39 +5,62 @@
 
 namespace allot {
 
-absl::Status CommitQueue::Submit(absl::FunctionRef<absl::Status()> write) {
+CommitQueue::CommitQueue(
+    std::function<void(std::span<CommitJob* const> jobs)> commit)
+    : commit_(std::move(commit)), thread_([this] { CommitAll(); }) {}
+
+CommitQueue::~CommitQueue() {
+  {
+    MutexLock lock(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void CommitQueue::Caller::Wake() {
+  MutexLock lock(mutex);
+  done = true;
+  changed.notify_one();
+}
+
+absl::Status CommitQueue::Submit(absl::FunctionRef<absl::Status()> write,
+                                 absl::FunctionRef<void()> meanwhile) {
   Caller self{.job = {.write = write, .status = absl::OkStatus()}};
-  bool leads = false;
+  bool first = false;
   {
     MutexLock lock(mutex_);
+    first = waiting_.empty();
     waiting_.push_back(&self);
-    leads = !std::exchange(has_leader_, true);
   }
-  if (!leads) {
+  if (first) changed_.notify_one();
+  meanwhile();
+  {
     MutexLock lock(self.mutex);
-    while (self.role == Role::kWaits) self.changed.wait(self.mutex);
-    if (self.role == Role::kReturns) return self.job.status;
+    while (!self.done) self.changed.wait(self.mutex);
   }
-  std::vector<Caller*> group;
-  {
-    MutexLock lock(mutex_);
-    group.swap(waiting_);
-  }
-  std::vector<CommitJob*> jobs;
-  for (Caller* caller : group) jobs.push_back(&caller->job);
-  commit_(jobs);
-  Caller* next = nullptr;
-  {
-    MutexLock lock(mutex_);
-    has_leader_ = !waiting_.empty();
-    if (has_leader_) next = waiting_.front();
-  }
-  // The next commit first: it need not wait until all of this one are awake.
-  if (next != nullptr) next->Become(Role::kLeads);
-  for (Caller* caller : group) {
-    if (caller != &self) caller->Become(Role::kReturns);
-  }
+  for (Caller* other : self.others) other->Wake();
   return self.job.status;
+}
+
+void CommitQueue::CommitAll() {
+  std::vector<Caller*> group;
+  std::vector<CommitJob*> jobs;
+  while (true) {
+    group.clear();
+    {
+      MutexLock lock(mutex_);
+      while (waiting_.empty() && !ending_) changed_.wait(mutex_);
+      if (waiting_.empty()) return;
+      group.swap(waiting_);
+    }
+    jobs.clear();
+    for (Caller* caller : group) jobs.push_back(&caller->job);
+    commit_(jobs);
+    Caller& first = *group[0];
+    first.others.assign(group.begin() + 1, group.end());
+    first.Wake();
+  }
 }
 
 }  // namespace allot

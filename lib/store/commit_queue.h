@@ -7,7 +7,7 @@
 
 #include <functional>
 #include <span>
-#include <utility>
+#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -19,47 +19,51 @@ namespace allot {
 
 // One caller's write: atomic by itself, whatever becomes of its neighbours.
 struct CommitJob {
-  // Called once or, after a rollback, more often; by any thread.
+  // Called once or, after a rollback, more often; by the committing thread.
   absl::FunctionRef<absl::Status()> write;
   absl::Status status;
 };
 
-// Thread-safe. There is no thread of its own: the first caller to find nobody
-// committing leads, and commits for all who queued up meanwhile; one of those
-// who came too late leads next. Each is woken once, when there is something for
-// it to do.
+// Thread-safe. Commits are made by a thread of the queue's own, so that callers
+// can do something else meanwhile.
 class CommitQueue {
  public:
-  // `commit` runs the jobs in order and sets their status. Never called by two
-  // threads at once; each call sees what the one before wrote.
+  // `commit` runs the jobs in order and sets their status. Always called by the
+  // same thread.
   explicit CommitQueue(
-      std::function<void(std::span<CommitJob* const> jobs)> commit)
-      : commit_(std::move(commit)) {}
+      std::function<void(std::span<CommitJob* const> jobs)> commit);
+  // Requires that nobody waits for a commit.
+  ~CommitQueue();
+  CommitQueue(const CommitQueue&) = delete;
+  CommitQueue& operator=(const CommitQueue&) = delete;
 
-  // Returns when `write` is committed, or its error.
-  absl::Status Submit(absl::FunctionRef<absl::Status()> write);
+  // Calls `meanwhile` and returns when `write` is committed, or its error.
+  absl::Status Submit(
+      absl::FunctionRef<absl::Status()> write,
+      absl::FunctionRef<void()> meanwhile = [] {});
 
  private:
-  enum class Role { kWaits, kLeads, kReturns };
-  // A caller. With a lock of its own: those who are woken together need not
-  // queue up once more for the same one.
+  // With a lock of its own: those who are woken together need not queue up once
+  // more for the same one.
   struct Caller {
-    void Become(Role next) {
-      MutexLock lock(mutex);
-      role = next;
-      changed.notify_one();
-    }
+    void Wake();
 
     CommitJob job;
     Mutex mutex;
     ConditionVariable changed;
-    Role role ABSL_GUARDED_BY(mutex) = Role::kWaits;
+    bool done ABSL_GUARDED_BY(mutex) = false;
+    // Whom to wake, set before it is done: the next commit need not wait until
+    // all of this one are awake.
+    std::vector<Caller*> others;
   };
+  void CommitAll();
 
   const std::function<void(std::span<CommitJob* const>)> commit_;
   Mutex mutex_;
+  ConditionVariable changed_;
   std::vector<Caller*> waiting_ ABSL_GUARDED_BY(mutex_);
-  bool has_leader_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
 };
 
 }  // namespace allot

@@ -12,7 +12,8 @@ namespace allot {
 
 absl::StatusOr<int64_t> MemoryStore::Append(absl::string_view pool,
                                             int64_t after,
-                                            std::span<const Event> events) {
+                                            std::span<const Event> events,
+                                            absl::FunctionRef<void()>) {
   MutexLock lock(mutex_);
   const auto found = ends_.find(pool);
   const int64_t end = found == ends_.end() ? 0 : found->second;

@@ -26,7 +26,8 @@ namespace allot {
 class MemoryStore final : public Store {
  public:
   absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
-                                 std::span<const Event> events) override;
+                                 std::span<const Event> events,
+                                 absl::FunctionRef<void()>) override;
   absl::Status Load(absl::string_view pool, int64_t after,
                     EventVisitor visit) override;
   absl::Status LoadAll(const LogPositions& after, EventVisitor visit) override;

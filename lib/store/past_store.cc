@@ -15,7 +15,8 @@ absl::Status Refuse() {
 }  // namespace
 
 absl::StatusOr<int64_t> PastStore::Append(absl::string_view, int64_t,
-                                          std::span<const Event>) {
+                                          std::span<const Event>,
+                                          absl::FunctionRef<void()>) {
   return Refuse();
 }
 

@@ -22,7 +22,8 @@ class PastStore final : public Store {
 
   bool read_only() const override { return true; }
   absl::StatusOr<int64_t> Append(absl::string_view, int64_t,
-                                 std::span<const Event>) override;
+                                 std::span<const Event>,
+                                 absl::FunctionRef<void()>) override;
   absl::Status Load(absl::string_view pool, int64_t after,
                     EventVisitor visit) override;
   absl::Status LoadAll(const LogPositions& after, EventVisitor visit) override;

@@ -63,7 +63,8 @@ class RedisStore final : public Store {
   bool shared() const override { return true; }
   std::vector<std::string> warnings() const override { return warnings_; }
   absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
-                                 std::span<const Event> events) override;
+                                 std::span<const Event> events,
+                                 absl::FunctionRef<void()>) override;
   absl::Status Load(absl::string_view pool, int64_t after,
                     EventVisitor visit) override;
   absl::Status LoadAll(const LogPositions& after, EventVisitor visit) override;
@@ -151,7 +152,8 @@ absl::Status RedisStore::Lost(absl::string_view pool, int64_t known,
 
 absl::StatusOr<int64_t> RedisStore::Append(absl::string_view pool,
                                            int64_t after,
-                                           std::span<const Event> events) {
+                                           std::span<const Event> events,
+                                           absl::FunctionRef<void()>) {
   const Keys keys = KeysOf(pool);
   // In a slot of its own. If the append fails, an id without a log is none.
   if (after == 0 && !events.empty()) ALLOT_RETURN_IF_ERROR(Enter(pool));

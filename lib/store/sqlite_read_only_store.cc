@@ -33,7 +33,8 @@ class SqliteReadOnlyStore final : public Store {
   }
 
   absl::StatusOr<int64_t> Append(absl::string_view, int64_t,
-                                 std::span<const Event>) override {
+                                 std::span<const Event>,
+                                 absl::FunctionRef<void()>) override {
     return Refuse();
   }
   absl::Status SaveCheckpoints(std::span<const Checkpoint>) override {

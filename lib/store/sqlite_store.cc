@@ -80,7 +80,8 @@ class SqliteStore final : public Store {
         queue_([this](std::span<CommitJob* const> jobs) { Commit(jobs); }) {}
 
   absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
-                                 std::span<const Event> events) override;
+                                 std::span<const Event> events,
+                                 absl::FunctionRef<void()> meanwhile) override;
   absl::Status Load(absl::string_view pool, int64_t after,
                     EventVisitor visit) override;
   absl::Status LoadAll(const LogPositions& after, EventVisitor visit) override;
@@ -131,9 +132,9 @@ class SqliteStore final : public Store {
   CommitQueue queue_;
 };
 
-absl::StatusOr<int64_t> SqliteStore::Append(absl::string_view pool,
-                                            int64_t after,
-                                            std::span<const Event> events) {
+absl::StatusOr<int64_t> SqliteStore::Append(
+    absl::string_view pool, int64_t after, std::span<const Event> events,
+    absl::FunctionRef<void()> meanwhile) {
   // Each thread makes its own: what is left to do one after another is little.
   std::vector<std::string> bodies(events.size());
   for (size_t i = 0; i < events.size(); ++i) {
@@ -154,7 +155,7 @@ absl::StatusOr<int64_t> SqliteStore::Append(absl::string_view pool,
     ends_[pool] = last;
     return absl::OkStatus();
   };
-  ALLOT_RETURN_IF_ERROR(queue_.Submit(write));
+  ALLOT_RETURN_IF_ERROR(queue_.Submit(write, meanwhile));
   return last;
 }
 

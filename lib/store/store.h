@@ -86,8 +86,16 @@ class Store {
   // whether the events were appended, all or none; as whatever is appended next
   // names the last event it knows of, nothing can come of that but a conflict.
   // kDataLoss: the log has lost events that were durable once.
-  virtual absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
-                                         std::span<const Event> events) = 0;
+  //
+  // A store that leaves the writing to others may call `meanwhile`, once, from
+  // this thread, while they are at it.
+  virtual absl::StatusOr<int64_t> Append(
+      absl::string_view pool, int64_t after, std::span<const Event> events,
+      absl::FunctionRef<void()> meanwhile) = 0;
+  absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
+                                 std::span<const Event> events) {
+    return Append(pool, after, events, [] {});
+  }
 
   // Calls `visit` with each event of `pool` whose sequence number is above
   // `after`, in order, until `visit` returns an error, which is then returned.

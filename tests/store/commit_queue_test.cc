@@ -45,6 +45,27 @@ TEST(CommitQueue, GathersWhatComesWhileACommitIsUnderWay) {
   EXPECT_LT(group_sizes.size(), 1u + kWaiting);
 }
 
+TEST(CommitQueue, LetsTheCallerWorkWhileItsWriteIsCommitted) {
+  std::atomic<bool> worked = false;
+  CommitQueue queue([&](std::span<CommitJob* const> jobs) {
+    while (!worked) std::this_thread::yield();
+    jobs[0]->status = jobs[0]->write();
+  });
+  bool written = false;
+  const std::thread::id caller = std::this_thread::get_id();
+  const auto write = [&] {
+    EXPECT_NE(std::this_thread::get_id(), caller);
+    written = true;
+    return absl::OkStatus();
+  };
+  const auto work = [&] {
+    EXPECT_EQ(std::this_thread::get_id(), caller);
+    worked = true;
+  };
+  EXPECT_TRUE(queue.Submit(write, work).ok());
+  EXPECT_TRUE(written);
+}
+
 TEST(CommitQueue, GivesEachCallerItsOwnAnswerAndRunsEveryJobOnce) {
   constexpr int kThreads = 8;
   constexpr int kJobs = 200;

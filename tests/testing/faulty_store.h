@@ -54,14 +54,20 @@ class FaultyStore final : public Store {
   bool shared() const override { return inner_->shared(); }
 
   absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
-                                 std::span<const Event> events) override {
+                                 std::span<const Event> events,
+                                 absl::FunctionRef<void()> meanwhile) override {
+    absl::Status error;
     {
       MutexLock lock(mutex_);
       ++appends_;
-      if (broken_ || appends_ == failing_append_) return error_;
+      if (broken_ || appends_ == failing_append_) error = error_;
+    }
+    if (!error.ok()) {
+      meanwhile();
+      return error;
     }
     if (delay_) delay_();
-    return inner_->Append(pool, after, events);
+    return inner_->Append(pool, after, events, meanwhile);
   }
 
   absl::Status Load(absl::string_view pool, int64_t after,

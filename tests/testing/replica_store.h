@@ -38,10 +38,12 @@ class ReplicaStore final : public Store {
 
   bool shared() const override { return true; }
   absl::StatusOr<int64_t> Append(absl::string_view pool, int64_t after,
-                                 std::span<const Event> events) override {
+                                 std::span<const Event> events,
+                                 absl::FunctionRef<void()> meanwhile) override {
     ++appends;
     if (absl::Status status = before(); !status.ok()) return status;
-    absl::StatusOr<int64_t> result = inner_.Append(pool, after, events);
+    absl::StatusOr<int64_t> result =
+        inner_.Append(pool, after, events, meanwhile);
     after_append(result);
     return result;
   }
