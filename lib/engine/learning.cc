@@ -69,33 +69,32 @@ double DifficultyVariance(const Task& task, const LearningRule& rule) {
   return task.difficulty_variance.value_or(rule.difficulty_variance);
 }
 
-void Learner::Revise(const LearningRule& rule, TaskRecord& task,
-                     RosterEditor& roster) {
-  const Task& spec = task.spec;
-  const size_t n = task.answers.size();
+void Learner::Revise(const LearningRule& rule, const Task& task,
+                     std::span<RecordedAnswer> answers, RosterEditor& roster) {
+  const size_t n = answers.size();
   belief_.resize(n);
-  if (spec.gold_label) {
+  if (task.gold_label) {
     for (size_t i = 0; i < n; ++i) {
-      belief_[i] = task.answers[i].label == *spec.gold_label ? 1 : 0;
+      belief_[i] = answers[i].label == *task.gold_label ? 1 : 0;
     }
   } else {
     believed_.resize(n);
     for (size_t i = 0; i < n; ++i) {
-      const RecordedAnswer& answer = task.answers[i];
+      const RecordedAnswer& answer = answers[i];
       const LogitBelief logit =
-          CavityLogit(spec, roster.Read(answer.labeler),
+          CavityLogit(task, roster.Read(answer.labeler),
                       Roster::lane(answer.labeler), answer);
       believed_[i] = {answer.label, logit.mean, logit.variance};
     }
-    leave_one_out_.Beliefs(spec.num_classes, spec.prior, spec.difficulty,
-                           DifficultyVariance(spec, rule), believed_, belief_);
+    leave_one_out_.Beliefs(task.num_classes, task.prior, task.difficulty,
+                           DifficultyVariance(task, rule), believed_, belief_);
   }
   for (size_t i = 0; i < n; ++i) {
-    RecordedAnswer& answer = task.answers[i];
+    RecordedAnswer& answer = answers[i];
     const bool fresh = answer.belief < 0;
-    if (!fresh && !spec.gold_label && n > kMostRevised) continue;
+    if (!fresh && !task.gold_label && n > kMostRevised) continue;
     if (fresh || std::abs(belief_[i] - answer.belief) > kNoticeable) {
-      ReviseOne(rule, spec, answer, belief_[i], roster);
+      ReviseOne(rule, task, answer, belief_[i], roster);
     }
   }
 }

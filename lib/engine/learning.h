@@ -12,6 +12,7 @@
 #ifndef ALLOT_LIB_ENGINE_LEARNING_H_
 #define ALLOT_LIB_ENGINE_LEARNING_H_
 
+#include <span>
 #include <vector>
 
 #include "lib/engine/task_table.h"
@@ -43,10 +44,11 @@ double DifficultyVariance(const Task& task, const LearningRule& rule);
 // Not thread-safe: it owns scratch. Deterministic in the order of calls.
 class Learner {
  public:
-  // Revises what `task`'s answers say of their labelers. To be called after new
-  // answers, and when a gold label becomes known.
-  // O(answers of the task * (nodes + loaded skills)).
-  void Revise(const LearningRule& rule, TaskRecord& task, RosterEditor& roster);
+  // Revises what `answers`, all of the task's, say of their labelers. To be
+  // called after new answers, and when a gold label becomes known.
+  // O(answers * (nodes + loaded skills)).
+  void Revise(const LearningRule& rule, const Task& task,
+              std::span<RecordedAnswer> answers, RosterEditor& roster);
 
  private:
   LeaveOneOut leave_one_out_;

@@ -45,7 +45,8 @@ struct PoolEntry {
   // was decided on a state that they have moved on from.
   Mutex writer;
   // Guards `state` itself: exclusive while events are folded (microseconds),
-  // shared by readers of tasks and leases. A writer reads without it.
+  // shared by readers of tasks and leases. A writer reads without it, and works
+  // out without it what answers teach.
   mutable std::shared_mutex state_mutex;
   PoolState state;
   int64_t reloads = 0;  // how often the state was folded anew; guarded as it is
@@ -92,8 +93,14 @@ struct PoolEntry {
       events.push_back({id, now.unix_micros, std::move(body)});
     }
     const absl::StatusOr<int64_t> last =
-        store.Append(id, state.sequence(), events);
-    if (!last.ok()) return last.status();
+        store.Append(id, state.sequence(), events,
+                     [&] { state.Anticipate(events, labelers); });
+    if (!last.ok()) {
+      state.Forget();
+      return last.status();
+    }
+    // Where the store left no time for it; readers do not wait for this yet.
+    state.Anticipate(events, labelers);
     complete_micros = now.here_micros;
     {
       const std::unique_lock<std::shared_mutex> lock(state_mutex);

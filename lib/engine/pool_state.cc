@@ -222,7 +222,7 @@ void PoolState::Fold(const Event& event, TasksRecorded& body) {
       task_order_.push_back(record.get());
     } else if (gold) {
       record->spec.gold_label = gold;
-      learner_.Revise(pool_->learning, *record, editor_);
+      learner_.Revise(pool_->learning, record->spec, record->answers, editor_);
       changed_ = true;
     }
     if (gold) inputs_.AddGold(record->ordinal, *gold);
@@ -230,45 +230,110 @@ void PoolState::Fold(const Event& event, TasksRecorded& body) {
   inputs_.EndEvent(event.unix_micros, num_answers_);
 }
 
-void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
-  std::vector<TaskRecord*> answered;  // with answers not learned from yet
-  TaskRecord* current = nullptr;
+void PoolState::Anticipate(std::span<const Event> events,
+                           std::span<const int32_t> labelers) {
+  // Edits that are not published cannot be told from those made here.
+  if (anticipated_ || changed_) return;
+  std::span<const Task> coming;
+  for (const Event& event : events) {
+    if (const auto* tasks = std::get_if<TasksRecorded>(&event.body)) {
+      coming = tasks->tasks;
+      // To learn that a known task is gold comes first.
+      for (const Task& task : coming) {
+        if (task.gold_label && FindTask(task.id) != nullptr) return;
+      }
+    } else if (const auto* body = std::get_if<AnswersRecorded>(&event.body)) {
+      labelers_ = labelers;
+      anticipated_ = Learn(event, *body, coming);
+      editor_.Skim();
+      return;
+    } else {
+      return;
+    }
+  }
+}
+
+void PoolState::Forget() {
+  if (!anticipated_) return;
+  anticipated_.reset();
+  editor_ = RosterEditor(*published_);
+}
+
+std::vector<PoolState::Lesson> PoolState::Learn(const Event& event,
+                                                const AnswersRecorded& body,
+                                                std::span<const Task> coming) {
+  absl::flat_hash_map<absl::string_view, const Task*> specs;
+  specs.reserve(coming.size());
+  for (const Task& task : coming) specs.emplace(task.id, &task);
+  absl::flat_hash_map<absl::string_view, size_t> lesson_of;
+  std::vector<Lesson> lessons;
+  size_t current = 0;
   for (size_t i = 0; i < body.answers.size(); ++i) {
     const Answer& answer = body.answers[i];
     // Answers mostly come by task.
     if (i == 0 || answer.task != body.answers[i - 1].task) {
-      TaskRecord* const found = tasks_.find(answer.task)->second.get();
-      if (found->answers.empty() || found->answers.back().belief >= 0) {
-        answered.push_back(found);
+      const auto [known, added] =
+          lesson_of.try_emplace(answer.task, lessons.size());
+      current = known->second;
+      if (added) {
+        Lesson& lesson = lessons.emplace_back();
+        lesson.first = i;
+        if (const TaskRecord* record = FindTask(answer.task)) {
+          lesson.task = &record->spec;
+          lesson.answers.reserve(record->answers.size() + 1);
+          lesson.answers = record->answers;
+        } else {
+          lesson.task = specs.find(answer.task)->second;
+        }
       }
-      current = found;
     }
-    TaskRecord& task = *current;
+    Lesson& lesson = lessons[current];
     const int32_t row = RowOf(i, answer.labeler);
     RosterBlock& block = editor_.Edit(row);
     const int lane = Roster::lane(row);
-    Observe(event, task.spec, answer, block, lane);
+    Observe(event, *lesson.task, answer, block, lane);
     ++block.answers[lane];
-    for (size_t held = 0; held < task.leases.size(); ++held) {
-      if (task.leases[held].labeler == row) {
-        CloseLease(task, held);
+    RecordedAnswer& recorded = lesson.answers.emplace_back();
+    recorded.labeler = row;
+    recorded.label = answer.label;
+  }
+  // Once for each task: what an answer teaches depends on what is believed
+  // without it, so what it would have taught in between leaves no trace.
+  for (Lesson& lesson : lessons) {
+    learner_.Revise(pool_->learning, *lesson.task, lesson.answers, editor_);
+  }
+  return lessons;
+}
+
+void PoolState::Fold(const Event& event, const AnswersRecorded& body) {
+  std::vector<Lesson> lessons = anticipated_
+                                    ? *std::exchange(anticipated_, std::nullopt)
+                                    : Learn(event, body, {});
+  TaskRecord* task = nullptr;
+  for (size_t i = 0; i < body.answers.size(); ++i) {
+    const Answer& answer = body.answers[i];
+    if (i == 0 || answer.task != body.answers[i - 1].task) {
+      task = tasks_.find(answer.task)->second.get();
+    }
+    const int32_t row = RowOf(i, answer.labeler);
+    for (size_t held = 0; held < task->leases.size(); ++held) {
+      if (task->leases[held].labeler == row) {
+        CloseLease(*task, held);
         break;
       }
     }
-    RecordedAnswer& recorded = task.answers.emplace_back();
-    recorded.labeler = row;
-    recorded.label = answer.label;
+    const RosterBlock& block = editor_.Read(row);
+    const int lane = Roster::lane(row);
     const int32_t group =
         block.HasGroup(lane)
             ? inputs_.GroupOf(block.profile(lane).correlation_group)
             : -1;
-    inputs_.AddAnswer(task.spec, task.ordinal, row, group, answer.label);
+    inputs_.AddAnswer(task->spec, task->ordinal, row, group, answer.label);
     ++num_answers_;
   }
-  // Once for each task: what an answer teaches depends on what is believed
-  // without it, so what it would have taught in between leaves no trace.
-  for (TaskRecord* task : answered) {
-    learner_.Revise(pool_->learning, *task, editor_);
+  for (Lesson& lesson : lessons) {
+    tasks_.find(body.answers[lesson.first].task)->second->answers =
+        std::move(lesson.answers);
   }
   if (num_answers_ >= next_estimate_) EstimatePrior();
   inputs_.EndEvent(event.unix_micros, num_answers_);

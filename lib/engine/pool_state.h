@@ -40,6 +40,13 @@ class PoolState {
   // if the caller knows them; they are looked up otherwise.
   void Apply(int64_t sequence, Event event, int64_t here_micros,
              std::span<const int32_t> labelers = {});
+  // Works out what the answers among `events`, which Apply() is to fold next,
+  // teach, so that Apply() need not. Nothing that a reader may look at changes.
+  // `labelers` is as in Apply(). A second call does nothing.
+  void Anticipate(std::span<const Event> events,
+                  std::span<const int32_t> labelers);
+  // The events that were anticipated do not come.
+  void Forget();
   // After a restart: each lease lasts for what was left of it at `unix_micros`,
   // by the time of day of its own grant or renewal; from anew if nobody knows
   // the time. So whatever a clock did, no lease lasts longer than it was
@@ -101,6 +108,16 @@ class PoolState {
   void Fold(const Event& event, const LeasesEnded& body);
   void Fold(const Event& event, const RequestAnswered& body);
 
+  // A task's answers as they are when an event with answers to it is folded.
+  struct Lesson {
+    const Task* task = nullptr;
+    size_t first = 0;  // which of the event's answers is to this task
+    std::vector<RecordedAnswer> answers;
+  };
+  // Lets the editor learn from an event's answers. Of tasks that nobody knows
+  // yet, the specifications are in `coming`.
+  std::vector<Lesson> Learn(const Event& event, const AnswersRecorded& body,
+                            std::span<const Task> coming);
   void UpsertLabeler(const LabelerUpdate& update);
   void CloseLease(TaskRecord& task, size_t at);
   // What an answer tells besides its label: when, and how fast.
@@ -134,6 +151,8 @@ class PoolState {
   int64_t num_answers_ = 0;
   int64_t leases_granted_ = 0;
   Learner learner_;
+  // Of the event with answers that is to be folded next, if it was anticipated.
+  std::optional<std::vector<Lesson>> anticipated_;
   RequestTable requests_;
   RefitInputs inputs_;
   std::shared_ptr<const PoolModel> model_;

@@ -97,6 +97,7 @@ RosterEditor::Edited& RosterEditor::EditedOf(int32_t row) {
   if (mine.block == nullptr) {
     mine.block = std::make_shared<RosterBlock>(next_.block_of(row));
   }
+  mine.skimmed = false;
   return mine;
 }
 
@@ -126,16 +127,24 @@ void RosterEditor::AppendSkills(std::span<const SkillBelief> priors) {
   next_.num_skills_ = after;
 }
 
+void RosterEditor::Skim() {
+  for (auto& [b, edited] : edited_) {
+    if (edited.skimmed) continue;
+    RosterBlock& block = *edited.block;
+    block.skim = MakeBlockSkim(
+        block.skill_mean.data(), block.skill_variance.data(), next_.num_skills_,
+        block.price_per_answer.data(), block.price_per_second.data(),
+        block.time_factor.data(), block.live);
+    edited.skimmed = true;
+  }
+}
+
 Roster RosterEditor::Finish(int64_t version) && {
+  Skim();
   absl::flat_hash_map<int64_t, std::shared_ptr<Roster::Node>> nodes;
   const int64_t blocks = next_.num_blocks();
   next_.nodes_.resize((blocks + Roster::kFanOut - 1) / Roster::kFanOut);
   for (auto& [b, edited] : edited_) {
-    std::shared_ptr<RosterBlock>& block = edited.block;
-    block->skim = MakeBlockSkim(
-        block->skill_mean.data(), block->skill_variance.data(),
-        next_.num_skills_, block->price_per_answer.data(),
-        block->price_per_second.data(), block->time_factor.data(), block->live);
     const int64_t n = b / Roster::kFanOut;
     std::shared_ptr<Roster::Node>& node = nodes[n];
     if (node == nullptr) {
@@ -143,7 +152,7 @@ Roster RosterEditor::Finish(int64_t version) && {
                  ? std::make_shared<Roster::Node>()
                  : std::make_shared<Roster::Node>(*next_.nodes_[n]);
     }
-    node->blocks[b % Roster::kFanOut] = std::move(block);
+    node->blocks[b % Roster::kFanOut] = std::move(edited.block);
   }
   for (auto& [n, node] : nodes) next_.nodes_[n] = std::move(node);
   edited_.clear();

@@ -153,12 +153,15 @@ class RosterEditor {
   void SetProfile(int32_t row, LabelerProfile profile);
   // Requires a living labeler.
   void Remove(int32_t row);
-  // The row's block, copied on first use. Valid until Finish().
+  // The row's block, copied on first use. Valid until Skim() or Finish().
   RosterBlock& Edit(int32_t row);
   const RosterBlock& Read(int32_t row) const;
   // Appends skills at the given prior to every labeler. O(rows).
   void AppendSkills(std::span<const SkillBelief> priors);
 
+  // Makes the first looks of the blocks edited so far: work that Finish() need
+  // not do then.
+  void Skim();
   // The finished roster. The editor must not be used afterwards.
   Roster Finish(int64_t version) &&;
 
@@ -167,6 +170,7 @@ class RosterEditor {
   struct Edited {
     std::shared_ptr<RosterBlock> block;
     RosterBlock::Profiles* profiles = nullptr;  // the block's; null: shared
+    bool skimmed = false;                       // since it was last edited
   };
   Edited& EditedOf(int32_t row);
 
