@@ -10,6 +10,7 @@ namespace allot {
 namespace {
 
 constexpr double kMaxWeight = 1e6;
+constexpr int64_t kMostFairAnswers = 1'000'000;
 
 Skill ToSkill(const FieldPath& path, const v1::Skill& in, Violations& found) {
   Skill out;
@@ -79,6 +80,12 @@ Policy ToPolicy(const FieldPath& path, const v1::Policy& in,
   weight("time", in.has_time(), in.time(), &out.weights.time);
   weight("explore", in.has_explore(), in.explore(), &out.weights.explore);
   weight("balance", in.has_balance(), in.balance(), &out.weights.balance);
+  weight("fairness", in.has_fairness(), in.fairness(), &out.weights.fairness);
+  if (in.has_fair_answers() &&
+      CheckRange(path.Field("fair_answers"), int64_t{in.fair_answers()}, 1,
+                 kMostFairAnswers, found)) {
+    out.weights.fair_answers = in.fair_answers();
+  }
   if (in.has_must_fill()) out.weights.must_fill = in.must_fill();
   if (in.has_min_expected_accuracy() &&
       CheckRange(path.Field("min_expected_accuracy"),
@@ -184,6 +191,8 @@ void ToProto(const Policy& in, v1::Policy* out) {
   out->set_time(in.weights.time);
   out->set_explore(in.weights.explore);
   out->set_balance(in.weights.balance);
+  out->set_fairness(in.weights.fairness);
+  out->set_fair_answers(in.weights.fair_answers);
   out->set_must_fill(in.weights.must_fill);
   out->set_min_expected_accuracy(in.weights.min_expected_accuracy);
   out->set_max_share(in.weights.max_labeler_share);

@@ -36,7 +36,7 @@ struct CheckpointAccess {
 
 namespace {
 
-constexpr uint64_t kMagic = 0x38'30'74'6f'6c'6c'61;  // "allot08"
+constexpr uint64_t kMagic = 0x39'30'74'6f'6c'6c'61;  // "allot09"
 
 uint32_t Checksum(absl::string_view bytes) {
   return static_cast<uint32_t>(
@@ -52,9 +52,9 @@ template <typename A>
 bool Walk(A& a, Policy& policy) {
   ObjectiveWeights& w = policy.weights;
   return a(policy.name) && a(w.quality) && a(w.cost) && a(w.time) &&
-         a(w.explore) && a(w.balance) && a(w.must_fill) &&
-         a(w.min_expected_accuracy) && a(w.max_labeler_share) &&
-         a(policy.confidence.target_confidence) &&
+         a(w.explore) && a(w.balance) && a(w.fairness) && a(w.fair_answers) &&
+         a(w.must_fill) && a(w.min_expected_accuracy) &&
+         a(w.max_labeler_share) && a(policy.confidence.target_confidence) &&
          a(policy.confidence.max_answers);
 }
 

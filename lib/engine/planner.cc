@@ -30,14 +30,19 @@ struct Solution {
 class Planner {
  public:
   explicit Planner(const PlanInput& input)
-      : input_(input), scan_(MakeScan(0)) {}
+      : input_(input), weights_(Burdened(input)), scan_(MakeScan(0)) {}
 
   absl::StatusOr<Draft> Run();
 
  private:
   BatchScan MakeScan(double extra_cost) const {
-    return BatchScan(input_.roster, input_.tasks, input_.call.policy.weights,
-                     loads_, input_.allowed, extra_cost, input_.call.seed);
+    return BatchScan(input_.roster, input_.tasks, weights_, loads_,
+                     input_.allowed, extra_cost, input_.call.seed);
+  }
+  static ObjectiveWeights Burdened(const PlanInput& input) {
+    ObjectiveWeights weights = input.call.policy.weights;
+    weights.balance += weights.fairness;
+    return weights;
   }
   void CountSlots();
   void FindLoads();
@@ -58,13 +63,20 @@ class Planner {
   bool TimeIsUp() const { return deadline_.Passed(); }
 
   const PlanInput& input_;
-  std::vector<float> loads_;  // share of capacity in use, or empty
+  // The policy's, with fairness turned into balance: whoever has had her turn
+  // pays for it, and an empty slot as much.
+  ObjectiveWeights weights_;
+  // What `balance` is the price of, or empty: share of capacity in use, and of
+  // her turn that each labeler has had, in the proportion of their prices.
+  std::vector<float> loads_;
   BatchScan scan_;
   Deadline deadline_;
   std::vector<int32_t> wanted_;  // [tasks]
   std::vector<double> penalty_;  // [tasks], or empty
+  double fill_penalty_ = 0;      // its part that must_fill asks for
   int64_t slots_ = 0;
-  int32_t share_ = 0;  // slots that one labeler may get
+  int64_t open_slots_ = 0;  // without those of withdrawn tasks
+  int32_t share_ = 0;       // slots that one labeler may get
   std::atomic<int64_t> scan_nanos_{0};
   bool budget_binds_ = false;
   bool time_ran_out_ = false;
@@ -75,6 +87,7 @@ void Planner::CountSlots() {
   for (const BatchTask& task : input_.tasks) {
     wanted_.push_back(task.withdrawn ? 0 : std::max(task.wanted, 0));
     slots_ += std::max(task.wanted, 0);
+    open_slots_ += wanted_.back();
   }
 }
 
@@ -101,14 +114,18 @@ void Planner::FindLoads() {
   share_ = static_cast<int32_t>(
       std::ceil(weights.max_labeler_share *
                 static_cast<double>(std::max<int64_t>(slots_, 1))));
-  if (weights.balance <= 0) return;
+  if (weights_.balance <= 0) return;
   loads_.assign(roster.num_blocks() * RosterBlock::kLabelers, 0);
   for (int32_t row = 0; row < roster.num_rows(); ++row) {
-    const int32_t capacity = roster.block_of(row).capacity[Roster::lane(row)];
-    if (capacity > 0) {
-      loads_[row] =
-          static_cast<float>(OpenTasksOf(row)) / static_cast<float>(capacity);
-    }
+    const RosterBlock& block = roster.block_of(row);
+    const int lane = Roster::lane(row);
+    if (block.capacity[lane] <= 0) continue;
+    const int32_t open = OpenTasksOf(row);
+    const double load = static_cast<double>(open) / block.capacity[lane];
+    const auto work = static_cast<double>(block.answers[lane] + open);
+    const double turn = std::min(1.0, work / weights.fair_answers);
+    loads_[row] = static_cast<float>(
+        (weights.balance * load + weights.fairness * turn) / weights_.balance);
   }
   // The scorers must see the loads that were just found.
   scan_ = MakeScan(0);
@@ -116,6 +133,9 @@ void Planner::FindLoads() {
 
 void Planner::FindPenalty() {
   const ObjectiveWeights& weights = input_.call.policy.weights;
+  if (weights.fairness > 0) {
+    penalty_.assign(input_.tasks.size(), weights.fairness);
+  }
   if (!weights.must_fill) return;
   double price_per_answer = 0, price_per_second = 0, time_factor = 0;
   for (int64_t b = 0; b < input_.roster.num_blocks(); ++b) {
@@ -128,20 +148,20 @@ void Planner::FindPenalty() {
       time_factor = std::max<double>(time_factor, block.time_factor[lane]);
     }
   }
-  double range = weights.balance + weights.explore;
+  double range = weights_.balance + weights.explore;
   for (const BatchTask& task : input_.tasks) {
     const double seconds = task.task->base_seconds * time_factor;
     const double charge =
         weights.cost * (price_per_answer + price_per_second * seconds) +
-        weights.time * seconds + weights.balance;
+        weights.time * seconds + weights_.balance;
     const double worth =
         task.task->value * weights.quality * std::log2(task.task->num_classes) +
         weights.explore;
     range = std::max(range, charge + worth);
   }
   // An augmenting path exchanges fewer pairs than there are slots.
-  penalty_.assign(input_.tasks.size(),
-                  (range + 1) * static_cast<double>(slots_ + 1));
+  fill_penalty_ = (range + 1) * static_cast<double>(slots_ + 1);
+  penalty_.assign(input_.tasks.size(), fill_penalty_ + weights.fairness);
 }
 
 void Planner::Evaluate(Solution& solution) const {
@@ -149,8 +169,9 @@ void Planner::Evaluate(Solution& solution) const {
   solution.scores.clear();
   solution.scores.reserve(solution.pairs.size());
   for (const DraftPair& pair : solution.pairs) {
-    const PairScore& score =
+    PairScore& score =
         solution.scores.emplace_back(scan_.Score(pair.task, pair.labeler));
+    score.utility += static_cast<float>(input_.call.policy.weights.fairness);
     solution.objective += score.utility;
     solution.cost += score.price;
   }
@@ -191,9 +212,10 @@ absl::StatusOr<Solution> Planner::Solve(double multiplier) {
   }
   Evaluate(solution);
   // Without the penalties of slots that stay empty in every plan.
-  const double penalty = penalty_.empty() ? 0 : penalty_[0];
   solution.upper_bound =
-      assignment.upper_bound + penalty * static_cast<double>(slots_ - filled);
+      assignment.upper_bound +
+      fill_penalty_ * static_cast<double>(open_slots_ - filled) +
+      input_.call.policy.weights.fairness * static_cast<double>(open_slots_);
   if (multiplier > 0) {
     solution.upper_bound += multiplier * *input_.call.budget;
   }
@@ -255,9 +277,10 @@ absl::StatusOr<Solution> Planner::SolveWithinBudget() {
     const bool settled = next.cost == budget;
     const bool fuller = next.pairs.size() > best.pairs.size();
     const bool better =
-        penalty_.empty() ? next.objective > best.objective
-                         : fuller || (next.pairs.size() == best.pairs.size() &&
-                                      next.objective > best.objective);
+        fill_penalty_ == 0
+            ? next.objective > best.objective
+            : fuller || (next.pairs.size() == best.pairs.size() &&
+                         next.objective > best.objective);
     if (better) best = std::move(next);
     if (RelativeGap(best.objective, bound) <=
             std::max(input_.call.gap_tolerance, 1e-6) ||
@@ -330,7 +353,7 @@ void Planner::ExplainEmptySlots(const Solution& solution, Draft& draft) const {
   for (const DraftPair& pair : solution.pairs) {
     taken[pair.task].push_back(pair.labeler);
   }
-  const bool fill = input_.call.policy.weights.must_fill;
+  const ObjectiveWeights& weights = input_.call.policy.weights;
   for (size_t t = 0; t < input_.tasks.size(); ++t) {
     const int32_t missing =
         input_.tasks[t].wanted - static_cast<int32_t>(taken[t].size());
@@ -352,7 +375,8 @@ void Planner::ExplainEmptySlots(const Solution& solution, Draft& draft) const {
     UnfilledReason reason = UnfilledReason::kCapacity;
     if (!left.anybody) {
       reason = UnfilledReason::kNoEligibleLabeler;
-    } else if (left.best_utility <= 0 && !fill) {
+    } else if (left.best_utility + weights.fairness <= 0 &&
+               !weights.must_fill) {
       reason = UnfilledReason::kNotWorthItsPrice;
     } else if (budget_binds_) {
       reason = UnfilledReason::kBudget;
@@ -367,6 +391,7 @@ void Planner::ExplainPairs(const Solution& solution, Draft& draft) const {
   const Problem& candidates = solution.dense.candidates;
   const std::vector<int32_t>& labelers = solution.dense.labelers;
   const std::vector<double>& price = solution.dense.assignment.labeler_price;
+  const double fairness = input_.call.policy.weights.fairness;
   absl::flat_hash_set<std::pair<int32_t, int32_t>> planned;
   for (const DraftPair& pair : solution.pairs) {
     planned.insert({pair.task, pair.labeler});
@@ -384,7 +409,7 @@ void Planner::ExplainPairs(const Solution& solution, Draft& draft) const {
       const int32_t other = scan_.RowOf(labelers[candidates.labeler[e]]);
       if (planned.contains({task, other})) continue;
       const double reduced =
-          candidates.utility[e] - price[candidates.labeler[e]];
+          candidates.utility[e] + fairness - price[candidates.labeler[e]];
       if (reduced > best) {
         best = reduced;
         why.runner_up = input_.roster.profile(other).id;

@@ -12,16 +12,19 @@ absl::Status ValidateObjectiveWeights(const ObjectiveWeights& weights) {
   const struct {
     absl::string_view field;
     double value;
-  } non_negative[] = {{"quality", weights.quality},
-                      {"cost", weights.cost},
-                      {"time", weights.time},
-                      {"explore", weights.explore},
-                      {"balance", weights.balance}};
+  } non_negative[] = {
+      {"quality", weights.quality}, {"cost", weights.cost},
+      {"time", weights.time},       {"explore", weights.explore},
+      {"balance", weights.balance}, {"fairness", weights.fairness}};
   for (const auto& [field, value] : non_negative) {
     if (!(value >= 0) || std::isinf(value)) {
       return absl::InvalidArgumentError(
           absl::StrCat(field, ": must be finite and >= 0, got ", value));
     }
+  }
+  if (weights.fair_answers < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("fair_answers: must be >= 1, got ", weights.fair_answers));
   }
   const double accuracy = weights.min_expected_accuracy;
   if (!(accuracy >= 0 && accuracy <= 1)) {

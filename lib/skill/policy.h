@@ -4,10 +4,13 @@
 //   utility(labeler, task) = value * quality * bits
 //                          - cost * price - time * seconds
 //                          + explore * skill_bits - balance * load
+//                          + fairness * (1 - turn)
 //
 // The unit of utility is the pool's currency (whatever `price` is quoted in).
 #ifndef ALLOT_LIB_SKILL_POLICY_H_
 #define ALLOT_LIB_SKILL_POLICY_H_
+
+#include <cstdint>
 
 #include "absl/status/status.h"
 
@@ -26,6 +29,12 @@ struct ObjectiveWeights {
   // Currency lost per unit of load (share of capacity in use, usually in
   // [0, 1]). 0 or more.
   double balance = 0;
+  // Currency gained by giving work to a labeler who has had none yet, less to
+  // one who has had a part of her turn = min(1, (answers + open leases) /
+  // fair_answers). 0 or more.
+  double fairness = 0;
+  // 1 or more.
+  int32_t fair_answers = 10;
   // Fill slots even by pairs that are worth less than nothing. The hard limits
   // below still hold.
   bool must_fill = false;

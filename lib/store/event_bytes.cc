@@ -15,13 +15,16 @@
 namespace allot {
 namespace {
 
-constexpr uint64_t kVersion = 1;
+constexpr uint64_t kFirstVersion = 1;
+constexpr uint64_t kFairness = 2;  // policies have it
+constexpr uint64_t kVersion = kFairness;
 
 static_assert(std::endian::native == std::endian::little);
 
 class ByteWriter {
  public:
   static constexpr bool kReading = false;
+  uint64_t version = kVersion;
 
   bool Count(uint64_t& value) {
     uint64_t rest = value;
@@ -50,6 +53,7 @@ class ByteWriter {
 class ByteReader {
  public:
   static constexpr bool kReading = true;
+  uint64_t version = kVersion;
 
   explicit ByteReader(absl::string_view bytes) : bytes_(bytes) {}
 
@@ -152,11 +156,13 @@ bool Walk(A& a, LabelSet& set) {
 
 template <typename A>
 bool Walk(A& a, ObjectiveWeights& weights) {
-  auto& [quality, cost, time, explore, balance, must_fill, accuracy, share] =
-      weights;
+  auto& [quality, cost, time, explore, balance, fairness, fair_answers,
+         must_fill, accuracy, share] = weights;
+  const bool fair = a.version >= kFairness;
   return Walk(a, quality) && Walk(a, cost) && Walk(a, time) &&
-         Walk(a, explore) && Walk(a, balance) && Walk(a, must_fill) &&
-         Walk(a, accuracy) && Walk(a, share);
+         Walk(a, explore) && Walk(a, balance) &&
+         (!fair || (Walk(a, fairness) && Walk(a, fair_answers))) &&
+         Walk(a, must_fill) && Walk(a, accuracy) && Walk(a, share);
 }
 
 template <typename A>
@@ -318,8 +324,11 @@ bool ReadBody(ByteReader& reader, uint64_t kind, EventBody& body) {
 
 std::string ToBytes(const Event& event) {
   ByteWriter writer;
-  uint64_t version = kVersion;
-  writer.Count(version);
+  // As old as can be, so that replicas of the version before can read it.
+  writer.version = std::holds_alternative<PoolUpserted>(event.body)
+                       ? kFairness
+                       : kFirstVersion;
+  writer.Count(writer.version);
   uint64_t kind = event.body.index();
   writer.Count(kind);
   // The walk is one for both ways; writing leaves the event as it is.
@@ -332,17 +341,18 @@ std::string ToBytes(const Event& event) {
 absl::StatusOr<Event> ParseEventBytes(absl::string_view pool,
                                       absl::string_view bytes) {
   ByteReader reader(bytes);
-  uint64_t version = 0;
   uint64_t kind = 0;
   Event event;
   event.pool = std::string(pool);
-  if (!reader.Count(version) || !reader.Count(kind)) {
+  if (!reader.Count(reader.version) || !reader.Count(kind)) {
     return absl::DataLossError("an event's bytes are cut short");
   }
-  if (version != kVersion || kind >= std::variant_size_v<EventBody>) {
+  if (reader.version < kFirstVersion || reader.version > kVersion ||
+      kind >= std::variant_size_v<EventBody>) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "the log of pool \"", pool, "\" holds an event of version ", version,
-        " and kind ", kind, ", written by a newer allot; run that version"));
+        "the log of pool \"", pool, "\" holds an event of version ",
+        reader.version, " and kind ", kind,
+        ", written by a newer allot; run that version"));
   }
   if (!Walk(reader, event.unix_micros) || !ReadBody(reader, kind, event.body) ||
       reader.left() > 0) {

@@ -6,13 +6,15 @@ namespace allot {
 namespace {
 
 Json ToValue(const ObjectiveWeights& weights) {
-  const auto& [quality, cost, time, explore, balance, must_fill,
-               min_expected_accuracy, max_labeler_share] = weights;
+  const auto& [quality, cost, time, explore, balance, fairness, fair_answers,
+               must_fill, min_expected_accuracy, max_labeler_share] = weights;
   return {{"quality", quality},
           {"cost", cost},
           {"time", time},
           {"explore", explore},
           {"balance", balance},
+          {"fairness", fairness},
+          {"fair_answers", fair_answers},
           {"must_fill", must_fill},
           {"min_expected_accuracy", min_expected_accuracy},
           {"max_labeler_share", max_labeler_share}};
@@ -78,6 +80,8 @@ void Read(const Json& object, ObjectiveWeights& weights) {
   Take(object, "time", weights.time);
   Take(object, "explore", weights.explore);
   Take(object, "balance", weights.balance);
+  Take(object, "fairness", weights.fairness);
+  Take(object, "fair_answers", weights.fair_answers);
   Take(object, "must_fill", weights.must_fill);
   Take(object, "min_expected_accuracy", weights.min_expected_accuracy);
   Take(object, "max_labeler_share", weights.max_labeler_share);

@@ -32,6 +32,10 @@ class AllotPolicy final : public AskPolicy {
     policy_.weights = options.weights;
     policy_.confidence = options.confidence;
     policy_.weights.explore += parts.explore;
+    if (parts.fairness > 0) {
+      policy_.weights.fairness = parts.fairness;
+      policy_.weights.fair_answers = parts.fair_answers;
+    }
     if (!parts.price) policy_.weights.cost = 0;
     if (!parts.information) {
       policy_.weights.quality = 0;

@@ -5,6 +5,7 @@
 #ifndef ALLOT_LIB_STUDY_ALLOT_POLICY_H_
 #define ALLOT_LIB_STUDY_ALLOT_POLICY_H_
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -29,6 +30,10 @@ struct AllotParts {
   // In worth of a bit about a label, what a bit about a labeler is worth on top
   // of AskPolicyOptions::weights.
   double explore = 0;
+  // The same, the worth of giving work to a labeler who has had none, and after
+  // how many answers she has had her turn.
+  double fairness = 0;
+  int32_t fair_answers = 10;
 };
 
 // Errors: the engine's.

@@ -22,6 +22,7 @@ constexpr Ablation kAllot[] = {
     {"allot-unlearned", {.learning = false}},
     {"allot-ungolden", {.gold = false}},
     {"allot-exploring", {.explore = 1}},
+    {"allot-fair", {.fairness = 0.6, .fair_answers = 3}},
 };
 
 }  // namespace
@@ -48,6 +49,8 @@ std::span<const AskPolicyInfo> AskPolicies() {
           {"allot-ungolden", "allot, not told the gold"},
           {"allot-exploring",
            "allot, knowing a labeler worth as much as a label"},
+          {"allot-fair",
+           "allot, a bonus for whoever has had fewer than three answers"},
       };
   return policies;
 }

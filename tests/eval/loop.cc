@@ -95,7 +95,7 @@ class Loop {
                      ">MAJORITY OF ALL", ">ACCEPTED", ">RIGHT",
                      "95% INTERVAL"});
     for (const double gold : {0.0, 0.05, 0.1}) {
-      for (const double target : {0.8, 0.9, 0.95}) {
+      for (const double target : {0.6, 0.7, 0.8, 0.9, 0.95}) {
         RevealOptions options;
         options.gold_share = gold;
         options.policy.confidence.target_confidence = target;

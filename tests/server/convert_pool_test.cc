@@ -84,6 +84,13 @@ INSTANTIATE_TEST_SUITE_P(
                   p.mutable_policies(0)->set_balance(kInfinity);
                 },
                 "pool.policies[0].balance", "got infinity"},
+        BadPool{"FairAnswersZero",
+                [](auto& p) {
+                  p.add_policies()->set_name("x");
+                  p.mutable_policies(0)->set_fair_answers(0);
+                },
+                "pool.policies[0].fair_answers",
+                "must be in [1, 1000000], got 0"},
         BadPool{"DriftNegative",
                 [](auto& p) { p.mutable_learning()->set_drift_per_day(-1); },
                 "pool.learning.drift_per_day", "must be in [0, 10], got -1"}),

@@ -71,7 +71,11 @@ class Text {
   Text& Add(const Policy& p) {
     const ObjectiveWeights& w = p.weights;
     Add(p.name).Add(w.quality).Add(w.cost).Add(w.time).Add(w.explore);
-    Add(w.balance).Add(w.must_fill).Add(w.min_expected_accuracy);
+    Add(w.balance)
+        .Add(w.fairness)
+        .Add(w.fair_answers)
+        .Add(w.must_fill)
+        .Add(w.min_expected_accuracy);
     Add(w.max_labeler_share).Add(p.confidence.target_confidence);
     return Add(p.confidence.max_answers);
   }

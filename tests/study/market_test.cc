@@ -129,6 +129,15 @@ TEST(MarketTest, AllotLearnsToLeaveGuessersAlone) {
   EXPECT_LT(share_of_spam("allot"), 0.25 * share_of_spam("majority"));
 }
 
+// Far more labelers than work: the best get it all, unless the policy is fair.
+TEST(MarketTest, AFairPolicyStarvesNobody) {
+  Scenario scenario = SmallMarket();
+  scenario.hours = 10;
+  scenario.groups[0].count = 60;
+  EXPECT_GT(Simulate(scenario, "allot").starved, 10);
+  EXPECT_EQ(Simulate(scenario, "allot-fair").starved, 0);
+}
+
 TEST(MarketTest, FieldsOutOfRangeAreNamed) {
   Scenario scenario = SmallMarket();
   scenario.groups[1].abandon = 2;
