@@ -3,22 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 
-#include "lib/skill/elementary.h"
+#include "lib/skill/moment_kernel.h"
 
 namespace allot {
 namespace {
 
-// The positive roots of the 20th Hermite polynomial for the weight
-// exp(-t^2/2), and their weights over sqrt(2 pi): a rule for averages under the
-// standard normal, exact for polynomials up to degree 39.
-constexpr int kPairs = 10;
-constexpr double kNode[kPairs] = {
-    0.34696415708135592797, 1.0429453488027510315, 1.7452473208141267149,
-    2.4586636111723677513,  3.1890148165533894149, 3.9439673506573162603,
-    4.7345813340460553439,  5.5787388058932011527, 6.5105901570136544864,
-    7.6190485416797582914};
+constexpr int kPairs = kMomentPairs;
+constexpr const double* kNode = kMomentNode;
+// The weights of the nodes over sqrt(2 pi).
 constexpr double kWeight[kPairs] = {
     0.26079306344955485915,    0.16173933398399996172,
     0.061506372063976906552,   0.01399783744710100335,
@@ -32,56 +25,6 @@ constexpr double kMostWidening = 1;
 // error and not a belief.
 constexpr double kImproper = 1e-6;
 
-// L(x) up to the factor 1/K, as a sum of positive parts: 1 - sigma and K q
-// sigma, so that nothing cancels for an oracle's wrong answer.
-ALLOT_SKILL_INLINE double Likelihood(double logit, double classes_times_q) {
-  constexpr double kFar = 500;
-  double y = logit;
-  y = y > kFar ? kFar : y;
-  y = y < -kFar ? -kFar : y;
-  const double e = ExpD(-y);
-  const double knows = 1 / (1 + e);
-  return e * knows + classes_times_q * knows;
-}
-
-// At centre + deviation * node for all positive nodes, then at centre -
-// deviation * node.
-ALLOT_SKILL_INLINE void LikelihoodsBody(double centre, double deviation,
-                                        double classes_times_q,
-                                        double* __restrict right,
-                                        double* __restrict left) {
-  for (int j = 0; j < kPairs; ++j) {
-    right[j] = Likelihood(centre + deviation * kNode[j], classes_times_q);
-  }
-  for (int j = 0; j < kPairs; ++j) {
-    left[j] = Likelihood(centre - deviation * kNode[j], classes_times_q);
-  }
-}
-
-void PlainLikelihoods(double centre, double deviation, double classes_times_q,
-                      double* right, double* left) {
-  LikelihoodsBody(centre, deviation, classes_times_q, right, left);
-}
-
-#if defined(__x86_64__)
-__attribute__((target("avx2"))) void Avx2Likelihoods(double centre,
-                                                     double deviation,
-                                                     double classes_times_q,
-                                                     double* right,
-                                                     double* left) {
-  LikelihoodsBody(centre, deviation, classes_times_q, right, left);
-}
-#endif
-
-using Likelihoods = decltype(&PlainLikelihoods);
-
-Likelihoods BestLikelihoods() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) return Avx2Likelihoods;
-#endif
-  return PlainLikelihoods;
-}
-
 }  // namespace
 
 TiltedMoments MatchMoments(double mean, double variance, double difficulty,
@@ -90,8 +33,8 @@ TiltedMoments MatchMoments(double mean, double variance, double difficulty,
   const double centre = mean - difficulty;
   const double classes_times_q = classes * belief;
   double right[kPairs], left[kPairs];
-  static const Likelihoods likelihoods = BestLikelihoods();
-  likelihoods(centre, deviation, classes_times_q, right, left);
+  static const MomentKernel& kernel = BestMomentKernel();
+  kernel.likelihoods(centre, deviation, classes_times_q, right, left);
   double total = 0, first = 0, second = 0;
   for (int j = 0; j < kPairs; ++j) {
     const double both = kWeight[j] * (right[j] + left[j]);
