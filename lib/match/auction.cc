@@ -40,6 +40,8 @@ constexpr int64_t kMostScans = 16;
 constexpr int64_t kMostScansWarm = 4;
 // Demand beyond this share of the capacity counts as scarce.
 constexpr double kScarce = 0.85;
+// Listing the edges by labeler takes so many times as long as reading them.
+constexpr int64_t kIndexPerReading = 4;
 // Warm prices of less capacity than this share of the slots are ignored.
 constexpr double kUncontested = 0.35;
 
@@ -152,11 +154,14 @@ Assignment Solve(const Problem& problem, Reading& reading,
   // that ended.
   const auto cut_short = [&] {
     phase.Restore();
-    flow.ListHoldings();
     FillFree(flow);
     incumbent.Offer(false);
     return finish();
   };
+  const PhaseLimits phase_limits = {
+      incumbent.deadline(), kIndexPerReading * reading_nanos,
+      kRowsPerMove * reading_nanos / std::max(1, flow.num_tasks()),
+      incumbent.wanted()};
   for (bool first = true;; first = false) {
     epsilon = std::max(epsilon, last);
     if (!first) {
@@ -165,11 +170,9 @@ Assignment Solve(const Problem& problem, Reading& reading,
         p = static_cast<V>(std::max(0.0, static_cast<double>(p) - back));
       }
     }
-    if (!phase.Run(epsilon, incumbent.deadline(), incumbent.wanted(), stats))
-      return cut_short();
+    if (!phase.Run(epsilon, phase_limits, stats)) return cut_short();
     if (incumbent.has_tolerance()) {
       phase.Finish();
-      flow.ListHoldings();
       FillFree(flow);
       phase.SwapPrices();
       incumbent.Offer(false);

@@ -27,19 +27,25 @@ AuctionPhase<V>::AuctionPhase(Flow<V>& flow, LabelerIndex<V>& index)
   }
   open_.resize(flow.num_tasks());
   profit_.resize(flow.num_tasks());
-  index.Count(flow);
-  int32_t most = 0, begin = 0;
+  // A labeler with room for every task that lists her is free. That is counted
+  // where she has a price to lose, or would keep more bids than she can have.
+  int64_t places = 0;
+  bool count = false;
+  for (int l = 0; l < flow.num_labelers(); ++l) {
+    places += std::min(problem.capacity[l], flow.num_tasks());
+    count = count || flow.price[l] > 0;
+  }
+  count = count || places > 4 * static_cast<int64_t>(won_.size());
+  if (count) index.Count(flow);
+  int32_t begin = 0;
   keeper_.resize(flow.num_labelers());
   for (int l = 0; l < flow.num_labelers(); ++l) {
-    const int32_t degree = index.degree(l);
+    const int32_t degree = count ? index.degree(l) : flow.num_tasks() + 1;
     const int32_t room = std::min(problem.capacity[l], degree);
     keeper_[l] = {begin, room, 0, room < degree};
     begin += room;
-    // A labeler with room for every task that lists it is free.
     if (!keeper_[l].contested) flow.price[l] = 0;
-    most = std::max(most, degree);
   }
-  found_.resize(most + 8);
   bids_kept_.resize(begin);
 }
 
@@ -50,9 +56,16 @@ bool AuctionPhase<V>::Open(const Deadline& deadline) {
   const Problem& problem = *flow_.problem;
   for (Keeper& keeper : keeper_) keeper.load = 0;
   queue_.clear();
+  open_slots_ = 0;
   for (int t = 0; t < flow_.num_tasks(); ++t) {
     const int32_t first = flow_.slot_begin[t], last = flow_.slot_begin[t + 1];
     if (first == last) continue;
+    if (none_won_) {
+      open_[t] = last - first;
+      open_slots_ += open_[t];
+      queue_.push_back(t);
+      continue;
+    }
     if (t % 256 == 0 && deadline.Passed()) return false;
     const int32_t begin = problem.offset[t];
     const V free =
@@ -79,7 +92,9 @@ bool AuctionPhase<V>::Open(const Deadline& deadline) {
       ++open_[t];
     }
     if (open_[t] > 0) queue_.push_back(t);
+    open_slots_ += open_[t];
   }
+  none_won_ = false;
   for (const Keeper& keeper : keeper_) {
     if (keeper.load < 2) continue;
     std::make_heap(
@@ -102,6 +117,7 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V worth, V level) {
     // Kept from an earlier phase at better levels: no place for this bid.
     flow_.price[l] = level;
     ++open_[won.task];
+    ++open_slots_;
     return;
   }
   won.edge = edge;
@@ -132,6 +148,7 @@ void AuctionPhase<V>::Accept(int32_t slot, int32_t edge, V worth, V level) {
   // Known, so that nobody waits for memory to be read.
   flow_.value[outbid.edge] = outbid.worth;
   outbid.edge = Flow<V>::kNone;
+  ++open_slots_;
   if (open_[outbid.task]++ == 0) queue_.push_back(outbid.task);
 }
 
@@ -145,6 +162,7 @@ void AuctionPhase<V>::BidFor(int32_t task) {
         TwoLargestReduced(flow_.labeler + begin, flow_.value.data() + begin,
                           flow_.price.data(), end - begin);
     open_[task] = 0;
+    --open_slots_;
     if (two.best <= 0) return;  // it stays empty
     int32_t slot = flow_.slot_begin[task];
     while (won_[slot].edge != Flow<V>::kNone) ++slot;
@@ -163,12 +181,14 @@ void AuctionPhase<V>::BidFor(int32_t task) {
     int32_t slot = flow_.slot_begin[task];
     for (int i = 0; i < want - 1; ++i) {
       if (top.reduced[i] <= 0) {
+        open_slots_ -= open_[task];
         open_[task] = 0;  // these stay empty
         return;
       }
       while (won_[slot].edge != Flow<V>::kNone) ++slot;
       const int32_t e = begin + top.index[i];
       --open_[task];
+      --open_slots_;
       ++bids_;
       const V worth = top.reduced[i] + flow_.price[flow_.labeler[e]];
       Accept(slot, e, worth, worth - next + epsilon_);
@@ -183,21 +203,31 @@ void AuctionPhase<V>::Escalate() {
       epsilon_ > flow_.largest / kGrow ? flow_.largest : kGrow * epsilon_;
 }
 
+// Whether no time is left but for filling the open slots: of the first plan, if
+// they are few enough for FillFree() to move others for them. Later plans have
+// one before them.
 template <typename V>
-bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
+bool AuctionPhase<V>::TimeToFill(const PhaseLimits& limits) const {
+  const Deadline& deadline = limits.deadline;
+  if (deadline.Passed()) return true;
+  return deadline.clock != nullptr && saved_edge_.empty() &&
+         open_slots_ <= MostMoves(flow_) &&
+         deadline.NowNanos() + open_slots_ * limits.slot_nanos >=
+             deadline.at_nanos;
+}
+
+template <typename V>
+bool AuctionPhase<V>::Run(V epsilon, const PhaseLimits& limits,
                           SolveStats& stats) {
+  const Deadline& deadline = limits.deadline;
   epsilon_ = epsilon;
   bids_ = 0;
   // What Finish() wrote is not ours to change.
   flow_.EmptyAll();
   if (finished_) Mark(-kHeld<V>);
   finished_ = false;
-  const int64_t opened = deadline.NowNanos();
+  saved_now_ = false;
   bool in_time = Open(deadline);
-  // Listing the edges by labeler cannot be cut short, and takes a few times as
-  // long as opening, which reads each once in order.
-  constexpr int64_t kIndexPerOpening = 4;
-  const int64_t for_index = kIndexPerOpening * (deadline.NowNanos() - opened);
   // The last few would bid one after the other for long; the next phase, or
   // shortest paths, settle them sooner.
   const size_t tail = 4 + static_cast<size_t>(flow_.num_tasks()) / 8192;
@@ -208,7 +238,7 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
       Escalate();
       patience += kPatience * static_cast<int64_t>(won_.size());
     }
-    if (head % 64 == 0 && deadline.Passed()) {
+    if (head % 64 == 0 && TimeToFill(limits)) {
       in_time = false;
       break;
     }
@@ -222,7 +252,7 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
     BidFor(queue_[head]);
   }
   const int64_t forward = bids_;
-  if (save && (in_time || saved_edge_.empty())) Save();
+  if (limits.save && (in_time || saved_edge_.empty())) Save();
   queue_.clear();
   for (int l = 0; l < flow_.num_labelers() && in_time; ++l) {
     if (flow_.price[l] > 0 && keeper_[l].load < keeper_[l].most) {
@@ -230,11 +260,17 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
     }
   }
   if (!queue_.empty() && !index_.built() && deadline.clock != nullptr &&
-      deadline.NowNanos() + for_index >= deadline.at_nanos) {
+      deadline.NowNanos() + limits.index_nanos >= deadline.at_nanos) {
     in_time = false;
   }
   if (in_time && !queue_.empty()) {
+    saved_now_ = false;
     index_.Build(flow_);
+    int32_t longest = 0;
+    for (int l = 0; l < flow_.num_labelers(); ++l) {
+      longest = std::max(longest, index_.degree(l));
+    }
+    found_.resize(longest + 8);
     for (int t = 0; t < flow_.num_tasks(); ++t) profit_[t] = Profit(t);
     const size_t most = kPatience * keeper_.size() + 1000;
     for (size_t head = 0; head < queue_.size(); ++head) {
@@ -246,7 +282,7 @@ bool AuctionPhase<V>::Run(V epsilon, const Deadline& deadline, bool save,
       Attract(queue_[head]);
     }
   }
-  if (save && in_time) Save();
+  if (limits.save && in_time) Save();
   stats.bids += forward;
   stats.scanned += bids_ - forward;
   ++stats.scaling_phases;
@@ -272,6 +308,7 @@ template <typename V>
 void AuctionPhase<V>::Save() {
   // Where the bound of t10k-knn is best, after any phase.
   const V overshot = epsilon_ / 2 + epsilon_ / 8;
+  saved_now_ = true;
   saved_edge_.resize(won_.size());
   for (size_t s = 0; s < won_.size(); ++s) saved_edge_[s] = won_[s].edge;
   saved_price_.resize(flow_.price.size());
@@ -282,11 +319,13 @@ void AuctionPhase<V>::Save() {
 
 template <typename V>
 void AuctionPhase<V>::Restore() {
-  flow_.EmptyAll();
-  if (!finished_) Mark(kHeld<V>);
-  finished_ = true;
-  for (size_t s = 0; s < won_.size(); ++s) won_[s].edge = saved_edge_[s];
   flow_.price.swap(saved_price_);
+  if (!saved_now_) {
+    flow_.EmptyAll();
+    if (!finished_) Mark(kHeld<V>);
+    finished_ = true;
+    for (size_t s = 0; s < won_.size(); ++s) won_[s].edge = saved_edge_[s];
+  }
   Finish();
 }
 

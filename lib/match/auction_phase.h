@@ -18,6 +18,15 @@
 
 namespace allot {
 
+struct PhaseLimits {
+  Deadline deadline;
+  // What listing the edges by labeler takes, which cannot be cut short, and
+  // what filling one more open slot adds to the time kept back from the
+  // deadline.
+  int64_t index_nanos = 0, slot_nanos = 0;
+  bool save = false;  // keep what is reached for Restore()
+};
+
 template <typename V>
 class AuctionPhase {
  public:
@@ -26,9 +35,8 @@ class AuctionPhase {
 
   // Auctions all slots anew from the flow's prices. False at the deadline. The
   // flow's slots are in use by the phases; call Finish() to see them. Where the
-  // bids get out of hand epsilon grows, so every phase ends. `save`: keep what
-  // is reached for Restore().
-  bool Run(V epsilon, const Deadline& deadline, bool save, SolveStats& stats);
+  // bids get out of hand epsilon grows, so every phase ends.
+  bool Run(V epsilon, const PhaseLimits& limits, SolveStats& stats);
 
   // Writes the slots won into the flow, but no holdings.
   void Finish();
@@ -50,6 +58,7 @@ class AuctionPhase {
   };
 
   bool Open(const Deadline& deadline);
+  bool TimeToFill(const PhaseLimits& limits) const;
   void Save();
   bool Serves(int32_t labeler, int32_t task) const;
   void BidFor(int32_t task);
@@ -65,6 +74,8 @@ class AuctionPhase {
   V epsilon_ = 0;
   int64_t bids_ = 0;
   bool finished_ = false;            // since the last bid
+  bool saved_now_ = false;           // the slots won are those saved
+  bool none_won_ = true;             // before the first phase
   std::vector<int32_t> saved_edge_;  // [slots]
   std::vector<V> saved_price_;       // [labelers]
 
@@ -76,6 +87,7 @@ class AuctionPhase {
   };
   std::vector<Won> won_;       // [slots]
   std::vector<int32_t> open_;  // [tasks] slots without an edge
+  int64_t open_slots_ = 0;     // their sum
   // The bids that a labeler keeps: a heap, the lowest on top, of `load` entries
   // from `begin` in bids_kept_, and at most `most`.
   struct Keeper {

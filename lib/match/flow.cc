@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numeric>
 
 #include "lib/match/certificate.h"
 #include "lib/match/kernels.h"
@@ -136,6 +137,7 @@ int64_t IntegerGap(const Flow<V>& flow) {
               ? kMost
               : std::min(kMost, gap + room * flow.price[l]);
   }
+  bool missing = false;
   std::vector<V> best;
   for (int t = 0; t < flow.num_tasks(); ++t) {
     const int32_t first = flow.slot_begin[t];
@@ -143,36 +145,35 @@ int64_t IntegerGap(const Flow<V>& flow) {
     if (k == 0) continue;
     const int32_t begin = problem.offset[t];
     const int32_t end = problem.offset[t + 1];
-    V least = flow.filled[t] < k ? V{0} : flow.largest;
     V lowest = flow.largest;
-    for (int32_t s = first; s < first + flow.filled[t]; ++s) {
-      lowest = std::min(lowest, flow.slot_reduced(s));
-    }
-    least = std::min(least, lowest);
-    const V free =
-        LargestReduced(flow.labeler + begin, flow.value.data() + begin,
-                       flow.price.data(), end - begin)
-            .reduced;
-    if (lowest >= 0 && free <= least) continue;
-    // The slots are not the best: how much do they miss?
-    best.clear();
     int64_t missed = 0;
-    if (k <= kMostTop) {
-      Top<V> top;
-      TopReduced(flow.labeler + begin, flow.value.data() + begin,
-                 flow.price.data(), end - begin, k, top);
-      best.assign(top.reduced, top.reduced + k);
-      for (int32_t s = first; s < first + flow.filled[t]; ++s) {
-        best.push_back(flow.slot_reduced(s));
-      }
-    } else {
-      for (int32_t e = begin; e < end; ++e) best.push_back(flow.reduced(e));
-    }
-    std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
-                     std::greater<>());
-    for (int i = 0; i < k; ++i) missed += std::max(V{0}, best[i]);
     for (int32_t s = first; s < first + flow.filled[t]; ++s) {
-      missed -= flow.slot_reduced(s);
+      const V reduced = flow.slot_reduced(s);
+      lowest = std::min(lowest, reduced);
+      missed -= reduced;
+    }
+    if (!missing) {
+      // Where the slots of all so far are the best, a look at the largest of
+      // the others is quicker.
+      const V least = flow.filled[t] < k ? V{0} : lowest;
+      const V free =
+          LargestReduced(flow.labeler + begin, flow.value.data() + begin,
+                         flow.price.data(), end - begin)
+              .reduced;
+      if (lowest >= 0 && free <= least) continue;
+      missing = true;
+    }
+    if (k <= kMostTop) {
+      missed += SumOfTop(flow.labeler + begin, flow.value.data() + begin,
+                         flow.price.data(), end - begin, k, kHeld<V>);
+    } else {
+      best.clear();
+      for (int32_t e = begin; e < end; ++e) {
+        best.push_back(std::max(V{0}, flow.reduced(e)));
+      }
+      std::nth_element(best.begin(), best.begin() + (k - 1), best.end(),
+                       std::greater<>());
+      missed = std::accumulate(best.begin(), best.begin() + k, missed);
     }
     gap = std::min(kMost, gap + missed);
   }

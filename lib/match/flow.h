@@ -152,11 +152,21 @@ struct Flow {
 template <typename V>
 void SetPrices(std::span<const double> price, Flow<V>& flow);
 
-// Gives empty slots to labelers with room, in task order, best first, and what
-// is still empty then to labelers one of whose slots can move to one with room:
-// for assignments that were cut short.
+// Gives empty slots, in task order, to the best of those with room and those
+// one of whose slots can move to somebody with room, less what that loses: for
+// assignments that were cut short. Reads every row, and up to kRowsPerMove more
+// a slot; where many more are empty than MostMoves(), whose moves would take
+// longer than the bids that fill them, they first go to labelers with room
+// alone. Holdings need not be listed before.
 template <typename V>
 void FillFree(Flow<V>& flow);
+
+inline constexpr int64_t kRowsPerMove = 4;
+
+template <typename V>
+int64_t MostMoves(const Flow<V>& flow) {
+  return 1 + flow.num_tasks() / 6;
+}
 
 // The exact gap of the integer problem at the flow's prices (or 2^62, if it is
 // larger); 0 proves it optimal. Requires a feasible flow. O(edges).

@@ -12,9 +12,8 @@ Incumbent<V>::Incumbent(const Flow<V>& flow, const Deadline& deadline,
                         double gap_tolerance, int64_t reading_nanos)
     : flow_(flow), deadline_(deadline), gap_tolerance_(gap_tolerance) {
   if (!has_deadline()) return;
-  // Giving the slots left open to whoever has room, and the certificate.
-  constexpr int64_t kWritingPerReading = 2;
-  deadline_.at_nanos -= kWritingPerReading * reading_nanos;
+  // Giving a few open slots to whoever has room, and the certificate.
+  deadline_.at_nanos -= reading_nanos + reading_nanos / 2;
 }
 
 template <typename V>

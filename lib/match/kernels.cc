@@ -62,6 +62,22 @@ Above<V> FindAbovePlain(const int32_t* labeler, const V* value, const V* price,
   return above;
 }
 
+template <typename V>
+int64_t SumOfTopPlain(const int32_t* labeler, const V* value, const V* price,
+                      int n, int want, V held) {
+  V best[kMostTop] = {};
+  for (int i = 0; i < n; ++i) {
+    const V r = value[i] + (value[i] < 0 ? held : 0) - price[labeler[i]];
+    if (r <= best[want - 1]) continue;
+    int at = want - 1;
+    for (; at > 0 && best[at - 1] < r; --at) best[at] = best[at - 1];
+    best[at] = r;
+  }
+  int64_t sum = 0;
+  for (int i = 0; i < want; ++i) sum += best[i];
+  return sum;
+}
+
 struct Kernels {
   BestEdge<int32_t> (*largest)(const int32_t*, const int32_t*, const int32_t*,
                                int);
@@ -70,17 +86,20 @@ struct Kernels {
               Top<int32_t>&);
   Above<int32_t> (*above)(const int32_t*, const int32_t*, const int32_t*, int,
                           int32_t, int32_t*);
+  int64_t (*sum)(const int32_t*, const int32_t*, const int32_t*, int, int,
+                 int32_t);
 };
 
 Kernels ChooseKernels() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) {
     return {LargestReducedAvx2, TwoLargestReducedAvx2, TopReducedAvx2,
-            FindAboveAvx2};
+            FindAboveAvx2, SumOfTopAvx2};
   }
 #endif
   return {LargestReducedPlain<int32_t>, TwoLargestReducedPlain<int32_t>,
-          TopReducedPlain<int32_t>, FindAbovePlain<int32_t>};
+          TopReducedPlain<int32_t>, FindAbovePlain<int32_t>,
+          SumOfTopPlain<int32_t>};
 }
 
 const Kernels kKernels = ChooseKernels();
@@ -127,6 +146,17 @@ Above<int64_t> FindAbove(const int32_t* labeler, const int64_t* value,
                          const int64_t* price, int n, int64_t threshold,
                          int32_t* found) {
   return FindAbovePlain(labeler, value, price, n, threshold, found);
+}
+
+int64_t SumOfTop(const int32_t* labeler, const int32_t* value,
+                 const int32_t* price, int n, int want, int32_t held) {
+  const int64_t sum = kKernels.sum(labeler, value, price, n, want, held);
+  return sum >= 0 ? sum : SumOfTopPlain(labeler, value, price, n, want, held);
+}
+
+int64_t SumOfTop(const int32_t* labeler, const int64_t* value,
+                 const int64_t* price, int n, int want, int64_t held) {
+  return SumOfTopPlain(labeler, value, price, n, want, held);
 }
 
 }  // namespace allot

@@ -68,6 +68,14 @@ Above<int64_t> FindAbove(const int32_t* labeler, const int64_t* value,
                          const int64_t* price, int n, int64_t threshold,
                          int32_t* found);
 
+// The sum of the `want` largest of value[i] - price[labeler[i]], i < n, of
+// which those below 0 count as 0; a negative value is one less `held` (flow.h).
+// Requires 1 <= want <= kMostTop.
+int64_t SumOfTop(const int32_t* labeler, const int32_t* value,
+                 const int32_t* price, int n, int want, int32_t held);
+int64_t SumOfTop(const int32_t* labeler, const int64_t* value,
+                 const int64_t* price, int n, int want, int64_t held);
+
 // Below every reduced value of an edge that may be used. A value of kBlocked
 // keeps an edge out of the top.
 template <typename V>

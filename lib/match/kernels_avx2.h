@@ -274,6 +274,54 @@ __attribute__((target("avx2"))) inline void TopReducedAvx2(
   }
 }
 
+// Eight interleaved parts of the row keep their three largest each, and of what
+// those leave out only the largest: -1 where that is among the wanted.
+__attribute__((target("avx2"))) inline int64_t SumOfTopAvx2(
+    const int32_t* labeler, const int32_t* value, const int32_t* price, int n,
+    int want, int32_t held) {
+  const __m256i zero = _mm256_setzero_si256(), mark = _mm256_set1_epi32(held);
+  __m256i r1 = zero, r2 = zero, r3 = zero, left = zero;
+  const auto add = [&](__m256i a, __m256i p) __attribute__((target("avx2"))) {
+    const __m256i less = _mm256_and_si256(_mm256_srai_epi32(a, 31), mark);
+    const __m256i r = _mm256_sub_epi32(_mm256_add_epi32(a, less), p);
+    left = _mm256_max_epi32(left, _mm256_min_epi32(r, r3));
+    r3 = _mm256_max_epi32(r3, _mm256_min_epi32(r, r2));
+    r2 = _mm256_max_epi32(r2, _mm256_min_epi32(r, r1));
+    r1 = _mm256_max_epi32(r1, r);
+  };
+  int i = 0;
+  for (; i + 8 <= n; i += 8) {
+    add(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(value + i)),
+        Lookup8(price, labeler + i));
+  }
+  if (i < n) {
+    alignas(32) int32_t a[8] = {}, p[8] = {};
+    for (int j = i; j < n; ++j) {
+      a[j - i] = value[j];
+      p[j - i] = price[labeler[j]];
+    }
+    add(_mm256_load_si256(reinterpret_cast<const __m256i*>(a)),
+        _mm256_load_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  int64_t sum = 0;
+  int32_t least = 0;
+  for (int found = 0; found < want;) {
+    const __m256i best = SpreadMax(r1);
+    least = _mm256_cvtsi256_si32(best);
+    if (least == 0) break;
+    const __m256i lanes = _mm256_cmpeq_epi32(r1, best);
+    const int same = std::min(
+        want - found, __builtin_popcount(static_cast<unsigned>(
+                          _mm256_movemask_ps(_mm256_castsi256_ps(lanes)))));
+    sum += static_cast<int64_t>(least) * same;
+    found += same;
+    r1 = _mm256_blendv_epi8(r1, r2, lanes);
+    r2 = _mm256_blendv_epi8(r2, r3, lanes);
+    r3 = _mm256_andnot_si256(lanes, r3);
+  }
+  return want > 3 && least < HorizontalMax(left) ? -1 : sum;
+}
+
 }  // namespace allot
 
 #endif  // __x86_64__

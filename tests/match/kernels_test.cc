@@ -125,6 +125,35 @@ TEST_P(Kernels, TheTwoLargestAreTheTopTwo) {
   }
 }
 
+TEST_P(Kernels, TheSumOfTheTopCountsWhatIsHeldAndNothingBelowZero) {
+  constexpr int32_t kMark = 1 << 29;
+  constexpr int64_t kWideMark = int64_t{1} << 59;
+  for (int n = 1; n <= 70; ++n) {
+    Row row(GetParam() * 100 + n, n);
+    std::vector<int64_t> reduced;
+    for (int i = 0; i < n; ++i) {
+      reduced.push_back(std::max(0, row.value[i] - row.price[row.labeler[i]]));
+      if (i % 5 != 0) continue;
+      row.value[i] -= kMark;
+      row.wide_value[i] -= kWideMark;
+    }
+    std::sort(reduced.rbegin(), reduced.rend());
+    reduced.resize(n + kMostTop);
+    int64_t sum = 0;
+    for (int want = 1; want <= kMostTop; ++want) {
+      sum += reduced[want - 1];
+      ASSERT_EQ(SumOfTop(row.labeler.data(), row.value.data(), row.price.data(),
+                         n, want, kMark),
+                sum)
+          << n << " " << want;
+      ASSERT_EQ(SumOfTop(row.labeler.data(), row.wide_value.data(),
+                         row.wide_price.data(), n, want, kWideMark),
+                sum)
+          << n << " " << want;
+    }
+  }
+}
+
 TEST_P(Kernels, UtilitiesAreRoundedAndCountedOneByOne) {
   constexpr double kScale = 1 << 16;
   for (int n = 1; n <= 70; ++n) {
