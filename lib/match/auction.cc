@@ -41,7 +41,7 @@ constexpr int64_t kMostScansWarm = 4;
 // Demand beyond this share of the capacity counts as scarce.
 constexpr double kScarce = 0.85;
 // Listing the edges by labeler takes so many times as long as reading them.
-constexpr int64_t kIndexPerReading = 4;
+constexpr int64_t kIndexPerReading = 3;
 // Warm prices of less capacity than this share of the slots are ignored.
 constexpr double kUncontested = 0.35;
 

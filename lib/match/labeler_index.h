@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/match/flow.h"
+#include "lib/match/raw_vector.h"
 
 namespace allot {
 
@@ -14,8 +15,8 @@ template <typename V>
 struct LabelerIndex {
   // Those of labeler l are entries [begin[l], begin[l + 1]), by task.
   std::vector<int32_t> begin;  // [labelers + 1], empty until counted
-  std::vector<int32_t> task;   // [edges], empty until built
-  std::vector<V> value;        // [edges] a, taken or not
+  RawVector<int32_t> task;     // [edges], empty until built
+  RawVector<V> value;          // [edges] a, taken or not
 
   int32_t degree(int32_t l) const { return begin[l + 1] - begin[l]; }
   bool built() const { return built_; }
