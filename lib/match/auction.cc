@@ -158,7 +158,7 @@ Assignment Solve(const Problem& problem, Reading& reading,
     incumbent.Offer(false);
     return finish();
   };
-  const PhaseLimits phase_limits = {
+  PhaseLimits phase_limits = {
       incumbent.deadline(), kIndexPerReading * reading_nanos,
       kRowsPerMove * reading_nanos / std::max(1, flow.num_tasks()),
       incumbent.wanted()};
@@ -171,6 +171,8 @@ Assignment Solve(const Problem& problem, Reading& reading,
       }
     }
     if (!phase.Run(epsilon, phase_limits, stats)) return cut_short();
+    // From now on cutting short means going back to what was saved.
+    if (first) phase_limits.deadline.at_nanos -= reading_nanos / 2;
     if (incumbent.has_tolerance()) {
       phase.Finish();
       FillFree(flow);
@@ -184,7 +186,7 @@ Assignment Solve(const Problem& problem, Reading& reading,
                              (scarce ? kShrinkScarce : kShrink));
   }
   phase.Finish();
-  RepairLimits limits{incumbent.deadline()};
+  RepairLimits limits{phase_limits.deadline};
   limits.cut_back = false;
   if (repair.Run(limits, stats) != RepairResult::kOptimal) return cut_short();
   incumbent.Offer(true);

@@ -13,7 +13,7 @@ Incumbent<V>::Incumbent(const Flow<V>& flow, const Deadline& deadline,
     : flow_(flow), deadline_(deadline), gap_tolerance_(gap_tolerance) {
   if (!has_deadline()) return;
   // Giving a few open slots to whoever has room, and the certificate.
-  deadline_.at_nanos -= reading_nanos + reading_nanos / 2;
+  deadline_.at_nanos -= reading_nanos + 5 * reading_nanos / 8;
 }
 
 template <typename V>
