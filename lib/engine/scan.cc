@@ -99,8 +99,16 @@ bool BatchScan::Eligible(const BatchTask& task, const RosterBlock& block,
 
 // A few blocks at a time, so that their skims stay in the cache while the tasks
 // pass over them.
-constexpr int64_t kSkimBytes = 128 << 10;
-constexpr int64_t kMostBlocks = 64;
+constexpr int64_t kSkimBytes = 256 << 10;
+constexpr int64_t kMostBlocks = 160;
+
+void Prefetch(const void* at) {
+#if defined(__GNUC__)
+  __builtin_prefetch(at);
+#else
+  (void)at;
+#endif
+}
 
 // The way of tasks through a few blocks.
 class BatchScan::Pass {
@@ -108,22 +116,35 @@ class BatchScan::Pass {
   Pass(const BatchScan& scan, ScanSink& sink, int64_t begin, int64_t end)
       : scan_(scan), sink_(sink), begin_(begin), end_(end) {
     for (int64_t b = begin; b < end; ++b) {
-      blocks_[b - begin] = &scan.roster_->block(b);
-      bounds_.Include(blocks_[b - begin]->skim.bounds);
+      if (b + kAhead < end) {
+        Prefetch(&scan.roster_->block(b + kAhead).skim);
+      }
+      const RosterBlock& block = scan.roster_->block(b);
+      blocks_[b - begin] = &block;
+      skims_[b - begin] = &block.skim;
+      bounds_.Include(block.skim.bounds);
     }
   }
 
   // At most kSkimTasks of them.
   void Run(std::span<const int> tasks) {
+    const int64_t groups = (end_ - begin_) * kSkimGroups;
+    const LoadingSkim* loadings[kSkimTasks];
+    int16_t* sums[kSkimTasks];
+    int16_t* largest[kSkimTasks];
+    for (size_t t = 0; t < tasks.size(); ++t) {
+      loadings[t] = &scan_.scorers_[tasks[t]].skim();
+      sums[t] = sums_[t];
+      largest[t] = largest_[t];
+      // Groups are looked at sixteen at a time.
+      std::fill_n(largest_[t] + groups, -groups & (kSkimGroup - 1), kLeastSum);
+    }
+    const LoadingSkim::Blocks skims(skims_, static_cast<size_t>(end_ - begin_));
     if (tasks.size() == kSkimTasks) {
-      SumsTogether(tasks);
+      LoadingSkim::Sums(loadings, skims, sums, largest);
     } else {
       for (size_t t = 0; t < tasks.size(); ++t) {
-        const LoadingSkim& loading = scan_.scorers_[tasks[t]].skim();
-        for (int64_t i = 0; i < end_ - begin_; ++i) {
-          loading.Sums(blocks_[i]->skim, sums_[t] + i * kLanes64,
-                       largest_[t] + i * kSkimGroups);
-        }
+        loadings[t]->Sums(skims, sums[t], largest[t]);
       }
     }
     for (size_t t = 0; t < tasks.size(); ++t) {
@@ -132,54 +153,52 @@ class BatchScan::Pass {
   }
 
  private:
-  void SumsTogether(std::span<const int> tasks) {
-    const LoadingSkim* loadings[kSkimTasks];
-    for (size_t t = 0; t < kSkimTasks; ++t) {
-      loadings[t] = &scan_.scorers_[tasks[t]].skim();
-    }
-    for (int64_t i = 0; i < end_ - begin_; ++i) {
-      int32_t* sums[kSkimTasks];
-      int32_t* largest[kSkimTasks];
-      for (int t = 0; t < kSkimTasks; ++t) {
-        sums[t] = sums_[t] + i * kLanes64;
-        largest[t] = largest_[t] + i * kSkimGroups;
-      }
-      LoadingSkim::Sums(loadings, blocks_[i]->skim, sums, largest);
-    }
-  }
+  // A labeler who may matter.
+  struct Found {
+    float ceiling;
+    int32_t block;  // counted from begin_
+    int32_t lane;
+  };
 
-  void Score(int task, const int32_t* sums, const int32_t* largest) {
+  void Score(int task, const int16_t* sums, const int16_t* largest) {
     task_ = task;
     SetBar();
-    const auto nobody = [](const int32_t*) { return 0u; };
-    constexpr int32_t kLeast = std::numeric_limits<int32_t>::min();
-    if (sink_.room(task) <= 0) {
-      Sweep(sums, largest, kLeast, nobody);
-      return;
+    if (sink_.room(task) > 0) {
+      const int16_t first = FirstSum(largest);
+      Sweep(sums, largest, first, [](const int16_t*) { return 0u; });
+      ScoreBestFirst();
+      Sweep(sums, largest, kLeastSum,
+            [first](const int16_t* group) { return Reaching(group, first); });
+    } else {
+      Sweep(sums, largest, kLeastSum, [](const int16_t*) { return 0u; });
     }
-    const int32_t first = FirstSum(largest);
-    Sweep(sums, largest, first, nobody);
-    Sweep(sums, largest, kLeast,
-          [first](const int32_t* group) { return Reaching(group, first); });
+    ScoreBestFirst();
   }
 
   // A sum that about as many groups reach as the sink has room for: their
-  // utilities make a threshold that few of the others reach. By halving, since
-  // counting has no branch to guess wrong.
-  int32_t FirstSum(const int32_t* largest) {
-    const int64_t groups =
-        std::min(kGroupsLookedAt, (end_ - begin_) * kSkimGroups);
+  // utilities make a threshold that few of the others reach. Groups are counted
+  // in bunches, of which the best are seldom two of one bunch.
+  int16_t FirstSum(const int16_t* largest) const {
+    const int64_t groups = (end_ - begin_) * kSkimGroups;
     const int64_t room = std::min(sink_.room(task_), groups);
-    const auto [least, most] = std::minmax_element(largest, largest + groups);
-    int64_t reached = *least, missed = int64_t{*most} + 1;
-    for (int step = 0; step < kHalvings && missed - reached > 1; ++step) {
-      const auto middle = static_cast<int32_t>((reached + missed) / 2);
-      const auto enough = [middle](int32_t sum) { return sum >= middle; };
-      (std::count_if(largest, largest + groups, enough) >= room ? reached
-                                                                : missed) =
-          middle;
+    int64_t bunches = kLeastBunches;
+    while (bunches < std::min(kBunchesEach * room, groups)) bunches *= 2;
+    int16_t most[kMostBunches];
+    std::fill_n(most, bunches, kLeastSum);
+    for (int64_t g = 0; g < groups; g += kSkimGroup) {
+      KeepLarger(largest + g, most + g % bunches);
     }
-    return static_cast<int32_t>(reached);
+    // By halving, since counting has no branch to guess wrong.
+    int reached = kLeastSum, missed = kNoSkim + 1;
+    while (missed - reached > kCloseEnough) {
+      const auto middle = static_cast<int16_t>((reached + missed) / 2);
+      int reaching = 0;
+      for (int64_t i = 0; i < bunches; i += kSkimGroup) {
+        reaching += std::popcount(Reaching(most + i, middle));
+      }
+      (reaching >= room ? reached : missed) = middle;
+    }
+    return static_cast<int16_t>(reached);
   }
 
   void SetBar() {
@@ -191,7 +210,7 @@ class BatchScan::Pass {
 
   // Lanes of sums from `from` on, but for those that `done` marks in a group.
   template <typename Done>
-  void Sweep(const int32_t* sums, const int32_t* largest, int32_t from,
+  void Sweep(const int16_t* sums, const int16_t* largest, int16_t from,
              const Done& done) {
     const auto groups = static_cast<int>((end_ - begin_) * kSkimGroups);
     // Sixteen groups at a time; few of them hold anybody who matters.
@@ -200,7 +219,7 @@ class BatchScan::Pass {
       if (groups - first < kSkimGroup) some &= (1u << (groups - first)) - 1;
       for (; some != 0; some &= some - 1) {
         const int i = first + std::countr_zero(some);
-        const int32_t* group = sums + i * kSkimGroup;
+        const int16_t* group = sums + i * kSkimGroup;
         uint32_t left =
             Reaching(group, std::max(from, bar_.least_sum)) & ~done(group);
         for (; left != 0; left &= left - 1) {
@@ -209,64 +228,90 @@ class BatchScan::Pass {
         }
       }
     }
-    Flush();
   }
 
-  void Look(int64_t at, int lane, int32_t sum) {
+  void Look(int64_t at, int lane, int16_t sum) {
     const RosterBlock& block = *blocks_[at];
     const int64_t b = begin_ + at;
     const LabelerBlock view = scan_.View(block, b);
-    const TaskScorer& scorer = scan_.scorers_[task_];
-    if (!scorer.MayExceed(bar_, view, lane, sum)) return;
+    const float ceiling = scan_.scorers_[task_].Ceiling(bar_, view, lane, sum);
+    if (ceiling < bar_.bar) return;
     if (!scan_.Eligible(scan_.tasks_[task_], block, b, lane)) return;
-    rows_[pending_] = static_cast<int32_t>(b * kLanes64 + lane);
-    lanes_[pending_] = {view, lane};
-    if (++pending_ == kChunk) Flush();
+    found_[num_found_++] = {ceiling, static_cast<int32_t>(at), lane};
+    if (num_found_ == kMostFound) ScoreBestFirst();
   }
 
-  void Flush() {
-    if (pending_ == 0) return;
+  // Those of the highest ceilings first: the threshold that they leave is above
+  // the ceilings of most others.
+  void ScoreBestFirst() {
+    const std::span<Found> found(found_, num_found_);
+    num_found_ = 0;
+    std::sort(found.begin(), found.end(), [](const Found& x, const Found& y) {
+      return x.ceiling > y.ceiling;
+    });
+    for (size_t from = 0; from < found.size(); from += kChunk) {
+      if (found[from].ceiling < bar_.bar) return;
+      ScoreChunk(
+          found.subspan(from, std::min<size_t>(kChunk, found.size() - from)));
+    }
+  }
+
+  void ScoreChunk(std::span<const Found> chunk) {
+    LabelerLane lanes[kChunk];
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      lanes[i] = {scan_.View(*blocks_[chunk[i].block], begin_ + chunk[i].block),
+                  chunk[i].lane};
+    }
     const TaskScorer& scorer = scan_.scorers_[task_];
-    scorer.LogitsOf(std::span(lanes_, static_cast<size_t>(pending_)), packed_);
-    for (int i = pending_; i < kChunk; ++i) {
+    const auto count = static_cast<int>(chunk.size());
+    scorer.LogitsOf(std::span(lanes, chunk.size()), packed_);
+    for (int i = count; i < kChunk; ++i) {
       packed_.logit[i] = packed_.variance[i] = 0;
       packed_.charge[i] = HUGE_VALF;
     }
-    scorer.Scores(packed_, pending_, scores_);
-    for (int i = 0; i < pending_; ++i) {
+    scorer.Scores(packed_, count, scores_);
+    for (int i = 0; i < count; ++i) {
       if (scores_.utility[i] == -HUGE_VALF) continue;
-      sink_.Add(task_, scan_.ColumnOf(rows_[i]), scores_.utility[i]);
+      const auto row = static_cast<int32_t>(
+          (begin_ + chunk[i].block) * kLanes64 + chunk[i].lane);
+      sink_.Add(task_, scan_.ColumnOf(row), scores_.utility[i]);
     }
-    pending_ = 0;
     if (sink_.threshold(task_) != threshold_) SetBar();
   }
 
   // Scores() works on so many lanes at once.
   static constexpr int kChunk = 16;
-  // Enough of them to find a good start, at little cost.
-  static constexpr int64_t kGroupsLookedAt = 128;
-  static constexpr int kHalvings = 10;
+  static constexpr int16_t kLeastSum = std::numeric_limits<int16_t>::min();
+  static constexpr int kCloseEnough = 32;
+  // Blocks lie anywhere in memory: what is known of them is asked for early.
+  static constexpr int64_t kAhead = 8;
+  static constexpr int64_t kLeastBunches = 64;
+  static constexpr int64_t kBunchesEach = 4;
+  static constexpr int64_t kMostBunches =
+      std::bit_ceil(static_cast<uint64_t>(kMostBlocks * kSkimGroups));
+  static constexpr size_t kMostFound = 128;
 
   const BatchScan& scan_;
   ScanSink& sink_;
   const int64_t begin_, end_;
   SkimBounds bounds_;
   const RosterBlock* blocks_[kMostBlocks];
+  const BlockSkim* skims_[kMostBlocks];
 
   int task_ = 0;
   double threshold_ = 0;
   TaskScorer::SkimBar bar_;
-  int pending_ = 0;
-  int32_t rows_[kChunk];
-  LabelerLane lanes_[kChunk];
+  size_t num_found_ = 0;
+  Found found_[kMostFound];
   BlockLogits packed_;
   BlockScores scores_;
-  int32_t largest_[kSkimTasks][kMostBlocks * kSkimGroups];
-  int32_t sums_[kSkimTasks][kMostBlocks * kLanes64];
+  int16_t largest_[kSkimTasks][kMostBlocks * kSkimGroups];
+  int16_t sums_[kSkimTasks][kMostBlocks * kLanes64];
 };
 
 void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
-  const int64_t bytes = int64_t{roster_->num_skills() + 1} * 2 * kLanes64;
+  const int64_t bytes =
+      int64_t{roster_->num_skills() + kSkimFour - 1} * kLanes64;
   const int64_t step = std::clamp<int64_t>(kSkimBytes / bytes, 1, kMostBlocks);
   std::vector<int> tasks, modelled;
   for (int j = request.task_begin; j < request.task_end; ++j) {

@@ -12,9 +12,10 @@ namespace allot {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-// The ladder of logits on which the bits are bounded.
-constexpr float kLowestRung = -8.0f;
-constexpr float kRung = 0.25f;
+// The ladder of logits on which the bits are bounded. Who matters is above it;
+// below 0, where an answer tells little, its lowest rung will do.
+constexpr float kLowestRung = 0.0f;
+constexpr float kRung = 0.125f;
 
 float RungLogit(int rung) {
   return kLowestRung + kRung * static_cast<float>(rung);
@@ -154,7 +155,7 @@ float TaskScorer::LogitBar(float bar, float least_charge) const {
 
 TaskScorer::SkimBar TaskScorer::MakeSkimBar(const SkimBounds& bounds,
                                             float bar) const {
-  constexpr double kMost = std::numeric_limits<int32_t>::max() - 1;
+  constexpr double kMost = std::numeric_limits<int16_t>::max() - 1;
   SkimBar made;
   made.bar = bar;
   // What the division by the root of 1 + pi/8 V leaves at most.
@@ -164,7 +165,7 @@ TaskScorer::SkimBar TaskScorer::MakeSkimBar(const SkimBounds& bounds,
       std::sqrt(1 + std::numbers::pi / 8 * variance) * (1 - 1e-5);
   const double slack = skim_.Slack(bounds.largest_mean) +
                        1e-6 * std::abs(difficulty_) - difficulty_;
-  made.scale = LoadingSkim::kUnit / divisor;
+  made.scale = skim_.unit() / divisor;
   made.offset = slack / divisor;
   // As Charge(), of the least of everything: rounding keeps the order.
   const float seconds = charges_.base_seconds * bounds.least_time_factor;
@@ -172,25 +173,25 @@ TaskScorer::SkimBar TaskScorer::MakeSkimBar(const SkimBounds& bounds,
       bounds.least_per_answer + bounds.least_per_second * seconds;
   const float least_charge = charges_.cost * price + charges_.time * seconds;
   const float logit = LogitBar(bar, least_charge);
-  made.least_sum = std::numeric_limits<int32_t>::min();
+  made.least_sum = std::numeric_limits<int16_t>::min();
   if (logit > 0) {
-    made.least_sum = static_cast<int32_t>(std::clamp(
+    made.least_sum = static_cast<int16_t>(std::clamp(
         std::floor((logit - made.offset) / made.scale), -kMost, kMost));
   }
   return made;
 }
 
-bool TaskScorer::MayExceed(const SkimBar& bar, const LabelerBlock& block,
-                           int lane, int32_t sum) const {
-  if (sum == kNoSkim) return true;
+float TaskScorer::Ceiling(const SkimBar& bar, const LabelerBlock& block,
+                          int lane, int16_t sum) const {
+  if (sum == kNoSkim) return kInfinity;
   const double logit = std::max(0.0, sum * bar.scale + bar.offset);
   const int rung =
       std::min(kLanes - 1, static_cast<int>((logit - kLowestRung) / kRung) + 1);
   const float gross = constants_.value_of_bit * bits_ceiling_[rung] +
                       constants_.explore * skill_bits_ceiling_;
   const float charge = Charge(block, lane);
-  const float rounding = 1e-6f * (gross + std::abs(charge) + std::abs(bar.bar));
-  return gross - charge + rounding >= bar.bar;
+  return gross - charge +
+         1e-6f * (gross + std::abs(charge) + std::abs(bar.bar));
 }
 
 float TaskScorer::Charge(const LabelerBlock& block, int lane) const {

@@ -133,20 +133,21 @@ class TaskScorer {
 
   // The quick way to the few that matter, over any number of blocks (skim.h):
   // lanes whose sum is below SkimBar::least_sum cannot exceed `bar`, nor can
-  // those of which MayExceed() says no; the others are put into one BlockLogits
-  // by LogitsOf(), to be scored together.
+  // those whose Ceiling() is below it; the others are put into one BlockLogits
+  // by LogitsOf(), to be scored together, best those of high ceilings first.
   const LoadingSkim& skim() const { return skim_; }
   struct SkimBar {
     float bar = 0;
-    int32_t least_sum = 0;
+    int16_t least_sum = 0;
     // No logit is above sum * scale + offset, where that is positive.
     double scale = 0;
     double offset = 0;
   };
   SkimBar MakeSkimBar(const SkimBounds& bounds, float bar) const;
-  // `lane` of a `block` that is within the bar's bounds.
-  bool MayExceed(const SkimBar& bar, const LabelerBlock& block, int lane,
-                 int32_t sum) const;
+  // A utility that `lane`, of a `block` that is within the bar's bounds, does
+  // not exceed; infinity if the skim says nothing of it.
+  float Ceiling(const SkimBar& bar, const LabelerBlock& block, int lane,
+                int16_t sum) const;
   // Step one for these lanes, at most 64, into the first places of `packed`.
   void LogitsOf(std::span<const LabelerLane> lanes, BlockLogits& packed) const;
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A first look at 64 labelers in whole numbers, to find the few that a task
 // should look at properly (scoring.h). Beside its exact skills a block keeps
-// its means in 16 bits; a loading in 16 bits too, one instruction multiplies
-// and adds two skills of eight labelers. The sums bound the logits from above,
-// so nothing that matters is left out, and what is scored is scored exactly:
-// no result depends on the skim.
+// its means in 8 bits; a loading in 8 bits too, one instruction multiplies and
+// adds four skills of up to sixteen labelers. The sums bound the logits from
+// above, so nothing that matters is left out, and what is scored is scored
+// exactly: no result depends on the skim.
 #ifndef ALLOT_LIB_SKILL_SKIM_H_
 #define ALLOT_LIB_SKILL_SKIM_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -15,6 +16,7 @@
 
 #include "lib/skill/loading.h"
 #include "lib/skill/scoring_kernel.h"
+#include "lib/skill/skim_kernel.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -22,13 +24,9 @@
 
 namespace allot {
 
-// Lanes whose largest sum is known.
-inline constexpr int kSkimGroup = 16;
 inline constexpr int kSkimGroups = kLanes / kSkimGroup;
-// Tasks that are worked on together.
-inline constexpr int kSkimTasks = 4;
 // The sum of a lane of which the skim can say nothing.
-inline constexpr int32_t kNoSkim = std::numeric_limits<int32_t>::max();
+inline constexpr int16_t kNoSkim = std::numeric_limits<int16_t>::max();
 
 // What the skim knows of a block of labelers, or of several.
 struct SkimBounds {
@@ -43,9 +41,10 @@ struct SkimBounds {
 };
 
 struct BlockSkim {
-  // [pairs of skills][64 lanes][2], steps of 1/2048 logit; empty if some mean
-  // is too large for that.
-  std::vector<int16_t> mean;
+  // [fours of skills][64 places][4], in steps of 2^(coarseness - 7) logits with
+  // 128 as 0; empty if some mean is too large for the coarsest steps.
+  std::vector<uint8_t> mean;
+  int coarseness = 0;
   SkimBounds bounds;
 };
 
@@ -57,23 +56,35 @@ BlockSkim MakeBlockSkim(const float* mean, const float* variance, int skills,
                         uint64_t live);
 
 // Bit i: sums[i] >= least, i < 16.
-inline uint32_t Reaching(const int32_t* sums, int32_t least) {
-  uint32_t mask = 0;
+inline uint32_t Reaching(const int16_t* sums, int16_t least) {
 #if defined(__SSE2__)
-  const __m128i bar = _mm_set1_epi32(least);
-  for (int i = 0; i < kSkimGroup; i += 4) {
-    const __m128i x =
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(sums + i));
-    const int below =
-        _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpgt_epi32(bar, x)));
-    mask |= static_cast<uint32_t>(below ^ 0xf) << i;
-  }
+  const __m128i bar = _mm_set1_epi16(least);
+  const auto* from = reinterpret_cast<const __m128i*>(sums);
+  const __m128i below =
+      _mm_packs_epi16(_mm_cmpgt_epi16(bar, _mm_loadu_si128(from)),
+                      _mm_cmpgt_epi16(bar, _mm_loadu_si128(from + 1)));
+  return static_cast<uint32_t>(_mm_movemask_epi8(below)) ^ 0xffff;
 #else
+  uint32_t mask = 0;
   for (int i = 0; i < kSkimGroup; ++i) {
     mask |= static_cast<uint32_t>(sums[i] >= least) << i;
   }
-#endif
   return mask;
+#endif
+}
+
+// most[i] = max(most[i], sums[i]), i < 16: without a branch to guess wrong.
+inline void KeepLarger(const int16_t* sums, int16_t* most) {
+#if defined(__SSE2__)
+  for (int i = 0; i < kSkimGroup; i += 8) {
+    auto* to = reinterpret_cast<__m128i*>(most + i);
+    const auto* from = reinterpret_cast<const __m128i*>(sums + i);
+    _mm_storeu_si128(to,
+                     _mm_max_epi16(_mm_loadu_si128(to), _mm_loadu_si128(from)));
+  }
+#else
+  for (int i = 0; i < kSkimGroup; ++i) most[i] = std::max(most[i], sums[i]);
+#endif
 }
 
 // A task's loading as the skim needs it.
@@ -81,27 +92,34 @@ class LoadingSkim {
  public:
   explicit LoadingSkim(std::span<const SkillWeight> loading);
 
-  // sums[i] for 64 lanes, and the largest of each group of 16.
-  void Sums(const BlockSkim& block, int32_t* sums, int32_t* largest) const;
+  using Blocks = std::span<const BlockSkim* const>;
+  // sums[64 * b + i] for lane i of blocks[b], and the largest of each group of
+  // 16, in this order too.
+  void Sums(Blocks blocks, int16_t* sums, int16_t* largest) const;
   // The same for kSkimTasks loadings at once: sums[t] and largest[t] are those
   // of loadings[t]. A block is read once instead of once for each.
-  static void Sums(const LoadingSkim* const* loadings, const BlockSkim& block,
-                   int32_t* const* sums, int32_t* const* largest);
+  static void Sums(const LoadingSkim* const* loadings, Blocks blocks,
+                   int16_t* const* sums, int16_t* const* largest);
   // How far a logit's numerator (without difficulty) may lie above its sum,
   // where no mean is larger than this.
   double Slack(float largest_mean) const;
-  // Of one unit of a sum, in logits.
-  static constexpr double kUnit = 1.0 / (2048.0 * 32768.0);
+  // Of one unit of a sum, in logits: the same for all blocks.
+  double unit() const { return unit_; }
 
  private:
-  struct Pair {
-    int32_t pair;     // skills 2 * pair and 2 * pair + 1
-    int32_t weights;  // of both, 16 bits each
-  };
+  // What is dropped of sums of the finest steps is kept of coarser ones.
+  SkimScale ScaleOf(const BlockSkim& block) const {
+    return {.bias = bias_, .shift = drop_ - block.coarseness};
+  }
+
   bool usable_ = true;
   int terms_ = 0;
-  std::vector<Pair> pairs_;
-  // [pairs of skills] of a loading that uses most of them, else empty.
+  int drop_ = 0;      // bits that sums of the finest steps have too many
+  int32_t bias_ = 0;  // takes the 128s out of the sums
+  double unit_ = 1;
+  double weight_error_ = 0;  // sum of |weight - the one in 8 bits|
+  std::vector<SkimWeights> fours_;
+  // [fours of skills] of a loading that uses most of them, else empty.
   std::vector<int32_t> dense_;
 };
 

@@ -198,15 +198,16 @@ TEST_P(Scoring, TheSkimLeavesNobodyOutWhoExceedsTheBar) {
   scorer.Logits(block_.view, logits);
   scorer.Scores(logits, kLanes, scores);
   const BlockSkim skim = SkimOf(block_);
-  int32_t sums[kLanes], largest[kSkimGroups];
-  scorer.skim().Sums(skim, sums, largest);
+  int16_t sums[kLanes], largest[kSkimGroups];
+  const BlockSkim* const blocks[] = {&skim};
+  scorer.skim().Sums(blocks, sums, largest);
   int skipped = 0;
   for (int of = 0; of < kLanes; ++of) {
     const float bar = std::nextafter(scores.utility[of], -kInf);
     const TaskScorer::SkimBar made = scorer.MakeSkimBar(skim.bounds, bar);
     for (int i = 0; i < kLanes; ++i) {
       const bool passes = sums[i] >= made.least_sum &&
-                          scorer.MayExceed(made, block_.view, i, sums[i]);
+                          scorer.Ceiling(made, block_.view, i, sums[i]) >= bar;
       if (scores.utility[i] > bar) {
         EXPECT_TRUE(passes) << i;
       } else {
@@ -244,18 +245,19 @@ TEST_P(Scoring, SkimsOfSeveralTasksAreTheSkimsOfEach) {
     task.terms.loading = task.weights;
     scorers.emplace_back(task.terms, AllWeights());
   }
-  int32_t sums[kSkimTasks][kLanes], largest[kSkimTasks][kSkimGroups];
+  int16_t sums[kSkimTasks][kLanes], largest[kSkimTasks][kSkimGroups];
   const LoadingSkim* loadings[kSkimTasks];
-  int32_t *to[kSkimTasks], *most[kSkimTasks];
+  int16_t *to[kSkimTasks], *most[kSkimTasks];
   for (int t = 0; t < kSkimTasks; ++t) {
     loadings[t] = &scorers[t].skim();
     to[t] = sums[t];
     most[t] = largest[t];
   }
-  LoadingSkim::Sums(loadings, skim, to, most);
+  const BlockSkim* const blocks[] = {&skim};
+  LoadingSkim::Sums(loadings, blocks, to, most);
   for (int t = 0; t < kSkimTasks; ++t) {
-    int32_t alone[kLanes], alone_largest[kSkimGroups];
-    loadings[t]->Sums(skim, alone, alone_largest);
+    int16_t alone[kLanes], alone_largest[kSkimGroups];
+    loadings[t]->Sums(blocks, alone, alone_largest);
     EXPECT_TRUE(std::equal(alone, alone + kLanes, sums[t]));
     EXPECT_TRUE(
         std::equal(alone_largest, alone_largest + kSkimGroups, largest[t]));
@@ -277,12 +279,14 @@ TEST(Skim, SaysNothingOfMeansThatDoNotFit) {
   block.mean[77] = 17;
   const OwnedTask task(rng, 2, 3, false);
   const TaskScorer scorer(task.terms, AllWeights());
-  int32_t sums[kLanes], largest[kSkimGroups];
-  scorer.skim().Sums(SkimOf(block), sums, largest);
+  int16_t sums[kLanes], largest[kSkimGroups];
+  const BlockSkim skim = SkimOf(block);
+  const BlockSkim* const blocks[] = {&skim};
+  scorer.skim().Sums(blocks, sums, largest);
   EXPECT_EQ(sums[0], kNoSkim);
   EXPECT_EQ(largest[3], kNoSkim);
   const TaskScorer::SkimBar bar = scorer.MakeSkimBar({}, 100);
-  EXPECT_TRUE(scorer.MayExceed(bar, block.view, 0, kNoSkim));
+  EXPECT_EQ(scorer.Ceiling(bar, block.view, 0, kNoSkim), kInf);
 }
 
 TEST_P(Scoring, PackedSurvivorsGiveTheSameBits) {
