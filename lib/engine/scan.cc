@@ -186,7 +186,7 @@ class BatchScan::Pass {
     int16_t most[kMostBunches];
     std::fill_n(most, bunches, kLeastSum);
     for (int64_t g = 0; g < groups; g += kSkimGroup) {
-      KeepLarger(largest + g, most + g % bunches);
+      KeepLarger(largest + g, most + (g & (bunches - 1)));
     }
     // By halving, since counting has no branch to guess wrong.
     int reached = kLeastSum, missed = kNoSkim + 1;
@@ -325,12 +325,13 @@ void BatchScan::Scan(const ScanRequest& request, ScanSink& sink) const {
   if (tasks.empty()) return;
   const std::span<const int> all = tasks;
   for (int64_t b = 0; b < roster_->num_blocks(); b += step) {
-    if (b > 0 && request.deadline.Passed()) {
-      sink.GiveUp();
-      return;
-    }
     Pass pass(*this, sink, b, std::min(roster_->num_blocks(), b + step));
     for (size_t t = 0; t < all.size(); t += kSkimTasks) {
+      // That was some fifty microseconds of work.
+      if ((b > 0 || t > 0) && request.deadline.Passed()) {
+        sink.GiveUp();
+        return;
+      }
       pass.Run(all.subspan(t, std::min<size_t>(kSkimTasks, all.size() - t)));
     }
   }

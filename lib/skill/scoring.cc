@@ -2,6 +2,7 @@
 #include "lib/skill/scoring.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -19,6 +20,50 @@ constexpr float kRung = 0.125f;
 
 float RungLogit(int rung) {
   return kLowestRung + kRung * static_cast<float>(rung);
+}
+
+// ceilings[r]: bits at logits up to the r-th rung.
+void FindBitsCeilings(const ScoringConstants& constants,
+                      std::span<const PosteriorTerm> posterior,
+                      std::span<float, kLanes> ceilings) {
+  BlockLogits rungs = {};
+  BlockScores scores;
+  for (int r = 0; r < kLanes; ++r) rungs.logit[r] = RungLogit(r);
+  rungs.logit[kLanes - 1] = 80.0f;  // the last rung bounds everything above
+  BestScoringKernel().scores(constants, posterior, kLanes, rungs.logit,
+                             rungs.variance, rungs.charge, scores.accuracy,
+                             scores.bits, scores.utility);
+  const float rounding = 4e-6f * (1.0f + std::log2(constants.others + 1));
+  float highest = 0;
+  for (int r = 0; r < kLanes; ++r) {
+    highest = std::max(highest, scores.bits[r]);
+    ceilings[r] = highest + rounding;
+  }
+}
+
+ScoringConstants ConstantsOf(int num_classes) {
+  const auto classes = static_cast<float>(num_classes);
+  ScoringConstants constants = {};
+  constants.guess = 1.0f / classes;
+  constants.knowing = 1.0f - constants.guess;
+  constants.others = classes - 1.0f;
+  return constants;
+}
+
+// Tasks that nobody has answered yet, of so few classes, share what does not
+// depend on anything else.
+constexpr int kClassesKept = 16;
+
+std::span<const float> UniformBitsCeilings(int num_classes) {
+  using Ceilings = std::array<float, kLanes>;
+  static const auto all = [] {
+    std::array<Ceilings, kClassesKept + 1> made = {};
+    for (int k = 1; k <= kClassesKept; ++k) {
+      FindBitsCeilings(ConstantsOf(k), {}, made[static_cast<size_t>(k)]);
+    }
+    return made;
+  }();
+  return all[static_cast<size_t>(num_classes)];
 }
 
 }  // namespace
@@ -41,7 +86,8 @@ void PackLanes(const BlockLogits& logits, const uint8_t* lanes, int count,
 
 TaskScorer::TaskScorer(const TaskTerms& task, const ObjectiveWeights& weights,
                        double extra_cost)
-    : charges_{task.base_seconds, static_cast<float>(weights.cost + extra_cost),
+    : constants_(ConstantsOf(task.classes)),
+      charges_{task.base_seconds, static_cast<float>(weights.cost + extra_cost),
                static_cast<float>(weights.time),
                static_cast<float>(weights.balance)},
       difficulty_(task.difficulty),
@@ -52,9 +98,6 @@ TaskScorer::TaskScorer(const TaskTerms& task, const ObjectiveWeights& weights,
     squares_ += double{term.weight} * term.weight;
   }
   const float classes = static_cast<float>(task.classes);
-  constants_.guess = 1.0f / classes;
-  constants_.knowing = 1.0f - constants_.guess;
-  constants_.others = classes - 1.0f;
   constants_.value_of_bit = static_cast<float>(task.value * weights.quality);
   constants_.explore = static_cast<float>(weights.explore);
   constants_.least_accuracy = static_cast<float>(weights.min_expected_accuracy);
@@ -88,16 +131,10 @@ TaskScorer::TaskScorer(const TaskTerms& task, const ObjectiveWeights& weights,
         static_cast<float>(LogitForAccuracy(bar, task.classes)) - 1e-3f;
   }
 
-  BlockLogits rungs = {};
-  BlockScores scores;
-  for (int r = 0; r < kLanes; ++r) rungs.logit[r] = RungLogit(r);
-  rungs.logit[kLanes - 1] = 80.0f;  // the last rung bounds everything above
-  Scores(rungs, kLanes, scores);
-  const float rounding = 4e-6f * (1.0f + std::log2(classes));
-  float highest = 0;
-  for (int r = 0; r < kLanes; ++r) {
-    highest = std::max(highest, scores.bits[r]);
-    bits_ceiling_[r] = highest + rounding;
+  if (posterior_.empty() && task.classes <= kClassesKept) {
+    std::ranges::copy(UniformBitsCeilings(task.classes), bits_ceiling_);
+  } else {
+    FindBitsCeilings(constants_, posterior_, bits_ceiling_);
   }
 }
 

@@ -246,8 +246,8 @@ class CountingClock final : public Clock {
   mutable int64_t readings = 0;
 };
 
-TEST(AllocateDeadline, TheScanOfALargeRosterLooksAtTheClockOnItsWay) {
-  const auto readings = [](int labelers) {
+TEST(AllocateDeadline, TheScanLooksAtTheClockOnItsWay) {
+  const auto readings = [](int labelers, int tasks) {
     const CountingClock clock;
     const auto store = *OpenStore("memory:");
     const auto engine = *Engine::Open(store.get(), &clock, {});
@@ -259,13 +259,17 @@ TEST(AllocateDeadline, TheScanOfALargeRosterLooksAtTheClockOnItsWay) {
     EXPECT_TRUE(engine->UpsertLabelers("p", updates).ok());
     AllocateCall call;
     call.pool = "p";
-    call.tasks.push_back(DefaultTask(**engine->FindPool("p"), "task"));
+    for (int t = 0; t < tasks; ++t) {
+      call.tasks.push_back(
+          DefaultTask(**engine->FindPool("p"), absl::StrCat("task", t)));
+    }
     call.deadline_nanos = 1'000'000;
     const int64_t before = clock.readings;
     EXPECT_TRUE(engine->Allocate(call).ok());
     return clock.readings - before;
   };
-  EXPECT_GE(readings(10'000), readings(1'000) + 2);
+  EXPECT_GE(readings(30'000, 1), readings(1'000, 1) + 2);
+  EXPECT_GE(readings(1'000, 16), readings(1'000, 4) + 3);
 }
 
 }  // namespace
