@@ -175,14 +175,15 @@ class BatchScan::Pass {
     ScoreBestFirst();
   }
 
-  // A sum that about as many groups reach as the sink has room for: their
-  // utilities make a threshold that few of the others reach. Groups are counted
-  // in bunches, of which the best are seldom two of one bunch.
+  // A sum that half as many groups again reach as the sink has room for: the
+  // best of their utilities make a threshold that few of the others reach.
+  // Groups are counted in bunches, of which the best are seldom two of one
+  // bunch.
   int16_t FirstSum(const int16_t* largest) const {
     const int64_t groups = (end_ - begin_) * kSkimGroups;
-    const int64_t room = std::min(sink_.room(task_), groups);
+    const int64_t enough = std::min(sink_.room(task_) * 3 / 2, groups);
     int64_t bunches = kLeastBunches;
-    while (bunches < std::min(kBunchesEach * room, groups)) bunches *= 2;
+    while (bunches < std::min(kBunchesEach * enough, groups)) bunches *= 2;
     int16_t most[kMostBunches];
     std::fill_n(most, bunches, kLeastSum);
     for (int64_t g = 0; g < groups; g += kSkimGroup) {
@@ -196,7 +197,7 @@ class BatchScan::Pass {
       for (int64_t i = 0; i < bunches; i += kSkimGroup) {
         reaching += std::popcount(Reaching(most + i, middle));
       }
-      (reaching >= room ? reached : missed) = middle;
+      (reaching >= enough ? reached : missed) = middle;
     }
     return static_cast<int16_t>(reached);
   }
