@@ -276,7 +276,7 @@ absl::StatusOr<std::vector<std::string>> FilesOf(
 
 absl::Status RunReplay(const Invocation& invocation,
                        const CommandOptions& options) {
-  ReplayOptions replay;
+  LogReplayOptions replay;
   replay.pools = options.pools;
   if (!options.policy_file.empty()) {
     ALLOT_RETURN_IF_ERROR(

@@ -33,7 +33,7 @@ struct Step {
 };
 
 absl::StatusOr<std::vector<Step>> FindSteps(
-    const std::vector<std::string>& files, const ReplayOptions& options,
+    const std::vector<std::string>& files, const LogReplayOptions& options,
     const std::function<void(const std::string&)>& warn) {
   std::vector<Step> steps;
   for (const std::string& file : files) {
@@ -58,7 +58,7 @@ absl::StatusOr<std::vector<Step>> FindSteps(
 // The call that the record's request made, or would make with another policy.
 absl::StatusOr<AllocateCall> CallOf(const AllocationRecord& record,
                                     const Pool& pool,
-                                    const ReplayOptions& options) {
+                                    const LogReplayOptions& options) {
   v1::AllocateRequest request = record.request();
   // How long is left was the server's business, and is not the same today.
   request.clear_time_limit();
@@ -142,7 +142,7 @@ ReplayedPlan Describe(const AllocationRecord& record, const LogPlace& place) {
 
 // Requires that `engine` is where the record was made.
 void MakeAgain(const AllocationRecord& record, Engine& engine,
-               const ReplayOptions& options, ReplayedPlan& replayed) {
+               const LogReplayOptions& options, ReplayedPlan& replayed) {
   static const std::atomic<bool> nobody_leaves{false};
   const auto plan = [&]() -> absl::StatusOr<v1::AllocateResponse> {
     ALLOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Pool> pool,
@@ -166,7 +166,7 @@ void MakeAgain(const AllocationRecord& record, Engine& engine,
 
 absl::Status ReplayAllocations(
     const std::vector<std::string>& files, Store* store, const Clock* clock,
-    const ReplayOptions& options,
+    const LogReplayOptions& options,
     const std::function<void(const ReplayedPlan&)>& visit,
     const std::function<void(const std::string&)>& warn) {
   Violations found;

@@ -24,7 +24,7 @@
 
 namespace allot {
 
-struct ReplayOptions {
+struct LogReplayOptions {
   // Instead of each request's own, absent: that.
   std::optional<v1::Policy> policy;
   // Fields that it gives override those of the policy.
@@ -73,7 +73,7 @@ struct ReplayedPlan {
 // kInvalidArgument for a policy out of range.
 absl::Status ReplayAllocations(
     const std::vector<std::string>& files, Store* store, const Clock* clock,
-    const ReplayOptions& options,
+    const LogReplayOptions& options,
     const std::function<void(const ReplayedPlan&)>& visit,
     const std::function<void(const std::string&)>& warn);
 

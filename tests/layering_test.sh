@@ -33,4 +33,17 @@ forbid lib '\b(std::cout|std::cerr|printf\(|fprintf\(|getenv\(|std::exit|absl::N
   'lib/ does not log, exit, read flags, the environment or the clock'
 forbid cli "${include}server/" 'cli/ talks to a server over gRPC, it does not include one' \
   'cli/replay_command.cc:[0-9]+:#include "server/replay.h"'
+# Two types of one name that one program links break the one-definition rule,
+# which no compiler notices: the linker keeps one of their constructors for both.
+twice=$(
+  while IFS= read -r header; do
+    namespace=$(awk '/^namespace [a-z]/ { print $2; exit }' "$header")
+    sed -nE 's/^(struct|class) (ABSL_[A-Z_]+ )?([A-Za-z0-9]+)( final)?( : .*)? \{.*/\3/p' "$header" |
+      sed "s/^/$namespace::/"
+  done < <(find lib server cli tests -name '*.h') | sort | uniq -d
+)
+if [ -n "$twice" ]; then
+  printf 'types that two headers define: %s\n' "$twice"
+  status=1
+fi
 exit $status

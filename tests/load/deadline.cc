@@ -65,7 +65,7 @@ int Run(int tasks, int labelers, int calls) {
   auto server = Server::Start(options, &clock, &log);
   if (!server.ok()) return 1;
   const auto connector = Connector::Make({.target = (*server)->grpc_address()});
-  Scenario scenario;
+  LoadScenario scenario;
   scenario.pools.push_back({.id = "pool", .labelers = labelers});
   if (!connector.ok() || !SetUpPools(scenario, *connector).ok()) return 1;
   const CallSpec spec{.name = "Allocate",

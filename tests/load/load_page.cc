@@ -32,7 +32,7 @@ Table ThresholdTable(const std::vector<Verdict>& verdicts) {
   return table;
 }
 
-Table PhaseTable(const Scenario& scenario, const LoadResult& result) {
+Table PhaseTable(const LoadScenario& scenario, const LoadResult& result) {
   Table table{
       .heading = "Phases",
       .column = {"phase", "call", "intended", "ok/s", "errors", "p50 ms",
@@ -109,7 +109,7 @@ Series OverTime(const char* name, const LoadResult& result, double unit,
 
 }  // namespace
 
-Page ToPage(const Scenario& scenario, absl::string_view target,
+Page ToPage(const LoadScenario& scenario, absl::string_view target,
             const LoadResult& result, const std::vector<Verdict>& verdicts) {
   Page page;
   page.title = absl::StrCat("Load test", scenario.name.empty() ? "" : ": ",

@@ -126,7 +126,8 @@ double MetricOf(absl::string_view metric, const CallStats& stats,
   return Millis(latency.At(0.999));
 }
 
-std::vector<Verdict> Judge(const Scenario& scenario, const LoadResult& result) {
+std::vector<Verdict> Judge(const LoadScenario& scenario,
+                           const LoadResult& result) {
   std::vector<Verdict> verdicts;
   for (const Threshold& threshold : scenario.thresholds) {
     for (const PhaseResult& phase : result.phases) {
@@ -154,7 +155,7 @@ std::vector<Verdict> Judge(const Scenario& scenario, const LoadResult& result) {
   return verdicts;
 }
 
-std::string ToJson(const Scenario& scenario, absl::string_view target,
+std::string ToJson(const LoadScenario& scenario, absl::string_view target,
                    const LoadResult& result,
                    const std::vector<Verdict>& verdicts) {
   Json json;
@@ -222,7 +223,7 @@ std::string ToJson(const Scenario& scenario, absl::string_view target,
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string ToText(const Scenario& scenario, absl::string_view target,
+std::string ToText(const LoadScenario& scenario, absl::string_view target,
                    const LoadResult& result,
                    const std::vector<Verdict>& verdicts) {
   std::string text = absl::StrFormat(

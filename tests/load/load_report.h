@@ -27,17 +27,18 @@ struct Verdict {
   double value = 0;
   bool ok = false;
 };
-std::vector<Verdict> Judge(const Scenario& scenario, const LoadResult& result);
+std::vector<Verdict> Judge(const LoadScenario& scenario,
+                           const LoadResult& result);
 
 // One object; its keys are described in docs/load.md.
-std::string ToJson(const Scenario& scenario, absl::string_view target,
+std::string ToJson(const LoadScenario& scenario, absl::string_view target,
                    const LoadResult& result,
                    const std::vector<Verdict>& verdicts);
-std::string ToText(const Scenario& scenario, absl::string_view target,
+std::string ToText(const LoadScenario& scenario, absl::string_view target,
                    const LoadResult& result,
                    const std::vector<Verdict>& verdicts);
 // Tables and plots over percentiles and time.
-Page ToPage(const Scenario& scenario, absl::string_view target,
+Page ToPage(const LoadScenario& scenario, absl::string_view target,
             const LoadResult& result, const std::vector<Verdict>& verdicts);
 
 // ---- what these share ----

@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kTimelinePoints = 300;
 
-double TotalSeconds(const Scenario& scenario) {
+double TotalSeconds(const LoadScenario& scenario) {
   double seconds = 0;
   for (const PhaseSpec& phase : scenario.phases) seconds += phase.seconds;
   return seconds;
@@ -69,7 +69,7 @@ int64_t CallStats::answered() const {
   return sum;
 }
 
-absl::StatusOr<LoadResult> RunLoad(const Scenario& scenario,
+absl::StatusOr<LoadResult> RunLoad(const LoadScenario& scenario,
                                    const std::vector<RequestSource>& sources,
                                    const Connector& connector, int server_pid) {
   const double seconds = TotalSeconds(scenario);

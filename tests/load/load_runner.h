@@ -27,7 +27,7 @@ struct CallStats {
   // Still without answer when the scenario was over; their latency so far is
   // in `all`.
   int64_t unanswered = 0;
-  // Never started: there were Scenario::max_outstanding calls open already.
+  // Never started: there were LoadScenario::max_outstanding calls open already.
   int64_t not_started = 0;
   // Answered while their phase lasted: what a throughput is made of.
   int64_t in_time = 0;
@@ -53,7 +53,7 @@ struct PhaseResult {
   double seconds = 0;
   double intended_rate = 0;      // open loop
   int in_flight = 0;             // closed loop
-  std::vector<CallStats> calls;  // one per Scenario::calls
+  std::vector<CallStats> calls;  // one per LoadScenario::calls
   // How late the client itself started calls: large values mean that the
   // client was the bottleneck, or had no core.
   Histogram lag;
@@ -92,9 +92,9 @@ struct LoadResult {
 // is asked for.
 std::optional<ProcessUse> UseOf(int pid);
 
-// Requires one source per Scenario::calls. `server_pid` 0: not known.
+// Requires one source per LoadScenario::calls. `server_pid` 0: not known.
 // Errors: kUnavailable if the server cannot be reached at the start.
-absl::StatusOr<LoadResult> RunLoad(const Scenario& scenario,
+absl::StatusOr<LoadResult> RunLoad(const LoadScenario& scenario,
                                    const std::vector<RequestSource>& sources,
                                    const Connector& connector, int server_pid);
 

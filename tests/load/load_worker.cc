@@ -38,7 +38,7 @@ std::string ShapeOf(const std::string& message) {
 
 }  // namespace
 
-LoadWorker::LoadWorker(const Scenario& scenario,
+LoadWorker::LoadWorker(const LoadScenario& scenario,
                        const std::vector<RequestSource>& sources,
                        const Connector& connector, int index,
                        int64_t timeline_step)

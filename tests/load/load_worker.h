@@ -26,7 +26,7 @@ namespace allot {
 
 class LoadWorker {
  public:
-  LoadWorker(const Scenario& scenario,
+  LoadWorker(const LoadScenario& scenario,
              const std::vector<RequestSource>& sources,
              const Connector& connector, int index, int64_t timeline_step);
   ~LoadWorker();
@@ -97,7 +97,7 @@ class LoadWorker {
   Interval& IntervalAt(int64_t time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t PickCall() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const Scenario& scenario_;
+  const LoadScenario& scenario_;
   const std::vector<RequestSource>& sources_;
   const Connector& connector_;
   const int index_;

@@ -61,7 +61,7 @@ absl::StatusOr<std::string> Read(const std::string& path) {
 // Whether every threshold held.
 absl::StatusOr<bool> Run(const Arguments& arguments) {
   ALLOT_ASSIGN_OR_RETURN(const std::string text, Read(arguments.scenario_file));
-  ALLOT_ASSIGN_OR_RETURN(const Scenario scenario, ParseScenario(text));
+  ALLOT_ASSIGN_OR_RETURN(const LoadScenario scenario, ParseScenario(text));
   ALLOT_ASSIGN_OR_RETURN(const Connector connector,
                          Connector::Make(arguments.connection));
   const auto run = static_cast<uint64_t>(

@@ -225,7 +225,8 @@ grpc::ByteBuffer ToBuffer(const std::string& bytes) {
 
 }  // namespace
 
-absl::Status SetUpPools(const Scenario& scenario, const Connector& connector) {
+absl::Status SetUpPools(const LoadScenario& scenario,
+                        const Connector& connector) {
   const auto channel = connector.NewChannel();
   for (const PoolSpec& pool : scenario.pools) {
     ALLOT_RETURN_IF_ERROR(SetUpPool(pool, scenario.seed, connector, channel));
@@ -233,7 +234,7 @@ absl::Status SetUpPools(const Scenario& scenario, const Connector& connector) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<RequestSource> RequestSource::Make(const Scenario& scenario,
+absl::StatusOr<RequestSource> RequestSource::Make(const LoadScenario& scenario,
                                                   const CallSpec& call,
                                                   uint64_t run) {
   RequestSource source;

@@ -19,7 +19,8 @@ namespace allot {
 
 // Makes the scenario's pools and labelers, unless they are there already with
 // that many labelers.
-absl::Status SetUpPools(const Scenario& scenario, const Connector& connector);
+absl::Status SetUpPools(const LoadScenario& scenario,
+                        const Connector& connector);
 
 // The requests of one kind of call. Thread-safe after Make().
 class RequestSource {
@@ -28,7 +29,7 @@ class RequestSource {
   // scenario does not describe, and JSON that is no such message.
   // `run` tells the writes of one run from those of another: the second would
   // find its answers recorded already.
-  static absl::StatusOr<RequestSource> Make(const Scenario& scenario,
+  static absl::StatusOr<RequestSource> Make(const LoadScenario& scenario,
                                             const CallSpec& call, uint64_t run);
 
   // "/allot.v1.ConfidenceService/Score"

@@ -212,7 +212,7 @@ absl::Status ReadThreshold(const Json& json, std::string path,
 }
 
 // What no single object can see.
-absl::Status CheckReferences(const Scenario& scenario) {
+absl::Status CheckReferences(const LoadScenario& scenario) {
   if (scenario.calls.empty()) {
     return absl::InvalidArgumentError("calls: must not be empty");
   }
@@ -269,7 +269,7 @@ const std::vector<std::string>& ThresholdMetrics() {
   return metrics;
 }
 
-absl::StatusOr<Scenario> ParseScenario(absl::string_view text) {
+absl::StatusOr<LoadScenario> ParseScenario(absl::string_view text) {
   Json json;
   try {
     json = Json::parse(text.begin(), text.end(), nullptr,
@@ -277,7 +277,7 @@ absl::StatusOr<Scenario> ParseScenario(absl::string_view text) {
   } catch (const Json::parse_error& error) {
     return absl::InvalidArgumentError(error.what());
   }
-  Scenario scenario;
+  LoadScenario scenario;
   Reader reader(json, "");
   reader.Text("name", &scenario.name);
   reader.Value("seed", 0, 9e15, &scenario.seed);

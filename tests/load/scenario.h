@@ -75,7 +75,7 @@ struct Threshold {
   std::optional<double> max;
 };
 
-struct Scenario {
+struct LoadScenario {
   std::string name;
   uint64_t seed = 1;
   int channels = 4;
@@ -93,7 +93,7 @@ const std::vector<std::string>& ThresholdMetrics();
 
 // Errors: kInvalidArgument with the path of the key at fault
 // ("phases[2].rate: must be > 0") or the place where the text is no JSON.
-absl::StatusOr<Scenario> ParseScenario(absl::string_view json);
+absl::StatusOr<LoadScenario> ParseScenario(absl::string_view json);
 
 }  // namespace allot
 
