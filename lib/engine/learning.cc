@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "lib/engine/block_beliefs.h"
+
 namespace allot {
 namespace {
 
@@ -29,9 +31,8 @@ void ReviseOne(const LearningRule& rule, const Task& task,
   ReviseAnswer(evidence, kUpdate, beliefs, answer.site);
   answer.belief = static_cast<float>(belief);
   for (size_t t = 0; t < task.loading.size(); ++t) {
-    const int at = task.loading[t].skill * RosterBlock::kLabelers + lane;
-    block.skill_mean[at] = static_cast<float>(beliefs[t].mean);
-    block.skill_variance[at] = static_cast<float>(beliefs[t].variance);
+    SetSkill(block, lane, static_cast<size_t>(task.loading[t].skill),
+             beliefs[t]);
   }
 }
 
@@ -40,8 +41,8 @@ void ReviseOne(const LearningRule& rule, const Task& task,
 Beliefs LoadedBeliefs(const RosterBlock& block, int lane, const Task& task) {
   Beliefs beliefs(task.loading.size());
   for (size_t t = 0; t < task.loading.size(); ++t) {
-    const int at = task.loading[t].skill * RosterBlock::kLabelers + lane;
-    beliefs[t] = {block.skill_mean[at], block.skill_variance[at]};
+    beliefs[t] =
+        GetSkill(block, lane, static_cast<size_t>(task.loading[t].skill));
   }
   return beliefs;
 }
